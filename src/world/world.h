@@ -1,0 +1,62 @@
+/* The procedural world: lit, textured, shadowed solids on a ground, with their ground truth.
+ *
+ * A picture shows one solid of one class. Its class decides the shape alone; colours, patterns, light, ground,
+ * background, camera, size and place are drawn the same way for every class. */
+#ifndef SS_WORLD_WORLD_H
+#define SS_WORLD_WORLD_H
+
+#include "base/image.h"
+#include "base/status.h"
+
+#include <stdint.h>
+
+#define SS_WORLD_MIN_SIZE 16
+#define SS_WORLD_MAX_SIZE 4096
+#define SS_WORLD_MAX_COUNT 1000000
+
+typedef struct ss_world_options {
+  int count;     /* pictures of the training part, at least one a class, at most SS_WORLD_MAX_COUNT */
+  int size;      /* side of the square pictures in pixels, SS_WORLD_MIN_SIZE to SS_WORLD_MAX_SIZE */
+  uint64_t seed; /* of the training part; the test part has seed + 1 */
+  int threads;   /* 0: one a processor; the files are the same for any number */
+} ss_world_options;
+
+/* The object's bounds in pixels: columns left to right-1, rows top to bottom-1. */
+typedef struct ss_world_box {
+  int left;
+  int top;
+  int right;
+  int bottom;
+} ss_world_box;
+
+/* A rendered picture and its truth; zeroed before the first use, used again for further pictures, freed at the end. */
+typedef struct ss_world_picture {
+  ss_image colour; /* size x size, 3 channels, sRGB */
+  uint8_t *mask;   /* size x size: 0 background, class + 1 on the object; by the ray through the pixel's centre */
+  uint16_t *depth; /* size x size: millimetres along the viewing axis, 0: nothing within 65.535 m */
+  ss_world_box box; /* the bounds of the mask */
+  size_t capacity; /* pixels that mask and depth hold */
+} ss_world_picture;
+
+int ss_world_class_count(void);
+const char *ss_world_class_name(int class_index); /* NULL outside 0 .. count-1; the names are in alphabetical order */
+
+/* Renders picture `index` of a class into `out`. The picture depends on the arguments alone (and the scene not on
+ * `size`), never on the thread. SS_USAGE for a class or size out of range, SS_NO_MEMORY. */
+ss_status ss_world_render(uint64_t seed, uint32_t index, int class_index, int size, ss_world_picture *out,
+                          ss_error *error);
+
+/* Frees what the picture holds and zeroes it. */
+void ss_world_picture_free(ss_world_picture *picture);
+
+/* Writes a data set:
+ *   folder/train/CLASS/NNNNNN.png                      the pictures, classes in turn: NNNNNN is the picture's index
+ *   folder/test/CLASS/NNNNNN.png                       a fifth as many, at least one a class
+ *   folder/{train,test}-truth/Annotations/CLASS_NNNNNN.xml        the box, as in Pascal VOC (1-based, inclusive)
+ *   folder/{train,test}-truth/SegmentationClass/CLASS_NNNNNN.png  indexed, VOC's palette: 0 background, class + 1
+ *   folder/{train,test}-truth/Depth/CLASS_NNNNNN.png              16-bit grey, millimetres, 0 unknown
+ * `folder` must not exist or be empty. The tree is built beside it under a temporary name and renamed at the end, so
+ * that it appears whole or not at all; after a failure nothing is left. */
+ss_status ss_world_write_images(const char *folder, const ss_world_options *options, ss_error *error);
+
+#endif
