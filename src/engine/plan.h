@@ -1,0 +1,41 @@
+/* A plan: a recorded graph with every tensor placed in one arena and a way chosen for every node. Running it allocates
+ * nothing. */
+#ifndef SS_ENGINE_PLAN_H
+#define SS_ENGINE_PLAN_H
+
+#include "engine/graph.h"
+#include "engine/ways.h"
+
+typedef struct ss_plan ss_plan;
+
+typedef struct ss_plan_options {
+  int threads;   /* 0: all processors this process may use */
+  ss_ways *ways; /* choices made before, and where new ones are kept; may be NULL */
+} ss_plan_options;
+
+/* Runs the passes over the graph, places its tensors and prepares its kernels. The graph must outlive the plan and not be
+ * recorded into any more. A graph with a mistake: its status. */
+ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error);
+void ss_plan_free(ss_plan *plan);
+
+/* Executes the nodes in order. `step` keys dropout's random numbers. */
+ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error);
+
+/* Where an input is to be written, or a kept tensor, constant or gradient to be read; NULL for others. */
+void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor);
+
+size_t ss_plan_arena_bytes(const ss_plan *plan);
+size_t ss_plan_node_count(const ss_plan *plan);
+
+/* Time by node, for --profile and bench: measured while enabled. Index runs over nodes in order of execution. */
+typedef struct ss_node_profile {
+  const char *operation;
+  const char *way;
+  const char *output_shape;
+  double seconds; /* summed over runs */
+  int64_t runs;
+} ss_node_profile;
+void ss_plan_enable_profile(ss_plan *plan, bool enable);
+ss_node_profile ss_plan_profile(const ss_plan *plan, size_t index);
+
+#endif

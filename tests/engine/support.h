@@ -1,0 +1,54 @@
+/* What the engine's tests share: goldens, running a small graph, checking gradients. */
+#ifndef TESTS_ENGINE_SUPPORT_H
+#define TESTS_ENGINE_SUPPORT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/graph.h"
+#include "engine/operations.h"
+#include "engine/plan.h"
+
+#define SUPPORT_MAX_INPUTS 4
+
+/* Records one output from the inputs; parameters are made inside as the operation makes them. */
+typedef ss_tensor *(*support_record)(ss_graph *graph, ss_tensor *const *inputs, const void *context);
+
+typedef struct support_case {
+  const char *name;
+  support_record record;
+  const void *context;
+  int input_count;
+  ss_shape shapes[SUPPORT_MAX_INPUTS]; /* float32 inputs, filled with normal numbers by `seed` ... */
+  int labels_below;                    /* ... but if > 0 the last input is int32 labels in [0, labels_below) */
+  bool evaluation;                     /* recorded as for evaluation rather than training */
+  bool positive;                       /* inputs in (0.5, 1.5) instead of normal */
+  uint64_t seed;
+} support_case;
+
+/* L = sum over the output of a fixed random weight x element, summed in double. The graph's gradient of L with respect to
+ * every float32 input and every trainable parameter, projected on random directions, must equal the central difference
+ * (L(x + h v) - L(x - h v)) / 2h, Richardson-extrapolated, to `tolerance` relative to the gradient's norm. */
+void support_check_gradient(const support_case *test, double tolerance);
+
+/* golden/NAME.safetensors-like goldens: a flat little-endian file golden/NAME.bin written by the make script with
+ * support.py's write_golden(name, dict): arrays are found by key. float32 unless said. Fails the test if absent. */
+typedef struct support_golden support_golden;
+support_golden *support_golden_open(const char *name);
+void support_golden_close(support_golden *golden);
+const float *support_golden_array(const support_golden *golden, const char *key, int64_t *count);
+
+/* Runs the case with inputs "input0", "input1", ... and parameters "parameter.NAME" of the golden, L as above with weights
+ * "weight", and compares the output with "output", gradients with "gradient.input0", "gradient.NAME" ...: the largest
+ * difference must stay below `tolerance` x the largest magnitude of the golden array. compute: SS_F32 or SS_BF16. Layouts in
+ * the golden are the engine's (channels last), weights PyTorch's. */
+void support_check_golden(const support_case *test, const char *golden_name, ss_dtype compute, double tolerance);
+
+/* Largest |a - b|. */
+double support_difference(const float *a, const float *b, int64_t count);
+
+#endif
