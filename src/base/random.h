@@ -29,11 +29,11 @@ typedef struct ss_random {
 /* The stream of (seed, purpose, epoch, sample, view). Copying the struct copies the stream's position. */
 ss_random ss_random_stream(uint64_t seed, ss_random_purpose purpose, uint32_t epoch, uint64_t sample, uint32_t view);
 
-uint32_t ss_random_bits(ss_random *random);                        /* 32 uniform bits */
-float ss_random_uniform(ss_random *random);                        /* [0, 1), 24 bits */
-float ss_random_between(ss_random *random, float low, float high); /* [low, high) */
-float ss_random_normal(ss_random *random);                         /* mean 0, deviation 1 (Box-Muller) */
-uint32_t ss_random_below(ss_random *random, uint32_t n);           /* 0 to n-1, unbiased; n >= 1 */
+uint32_t ss_random_bits(ss_random *random);                               /* 32 uniform bits */
+float ss_random_uniform(ss_random *random);                               /* [0, 1), 24 bits */
+float ss_random_between(ss_random *random, float low, float high);        /* [low, high) */
+float ss_random_normal(ss_random *random);                                /* mean 0, deviation 1 (Box-Muller) */
+uint32_t ss_random_below(ss_random *random, uint32_t n);                  /* 0 to n-1, unbiased; n >= 1 */
 void ss_random_shuffle(ss_random *random, uint32_t *items, size_t count); /* Fisher-Yates */
 
 /* One block of Philox4x32-10, for code that needs random access: out = f(counter, key). */
