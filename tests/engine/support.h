@@ -27,12 +27,16 @@ typedef struct support_case {
   int labels_below;                    /* ... but if > 0 the last input is int32 labels in [0, labels_below) */
   bool evaluation;                     /* recorded as for evaluation rather than training */
   bool positive;                       /* inputs in (0.5, 1.5) instead of normal */
+  bool ladder; /* inputs a shuffled ladder of multiples of 0.1 plus 0.05: apart from zero and from each other */
   uint64_t seed;
 } support_case;
 
-/* L = sum over the output of a fixed random weight x element, summed in double. The graph's gradient of L with respect to
- * every float32 input and every trainable parameter, projected on random directions, must equal the central difference
- * (L(x + h v) - L(x - h v)) / 2h, Richardson-extrapolated, to `tolerance` relative to the gradient's norm. */
+/* Every check records and runs in plans of two threads.
+ *
+ * L = sum over the output of a fixed random weight x element, summed in double. The graph's gradient of L with respect to
+ * every float32 input and every trainable parameter (moved from its initial value a little), projected on random directions
+ * v of +1 and -1, must equal the central difference (L(x + h v) - L(x - h v)) / 2h, h = 0.02, Richardson-extrapolated, to
+ * `tolerance` relative to the gradient's norm. No kink is met by inputs that are a `ladder`. */
 void support_check_gradient(const support_case *test, double tolerance);
 
 /* golden/NAME.safetensors-like goldens: a flat little-endian file golden/NAME.bin written by the make script with
@@ -45,10 +49,23 @@ const float *support_golden_array(const support_golden *golden, const char *key,
 /* Runs the case with inputs "input0", "input1", ... and parameters "parameter.NAME" of the golden, L as above with weights
  * "weight", and compares the output with "output", gradients with "gradient.input0", "gradient.NAME" ...: the largest
  * difference must stay below `tolerance` x the largest magnitude of the golden array. compute: SS_F32 or SS_BF16. Layouts in
- * the golden are the engine's (channels last), weights PyTorch's. */
+ * the golden are the engine's (channels last), weights PyTorch's. "after.NAME" is a buffer's value after one run. */
 void support_check_golden(const support_case *test, const char *golden_name, ss_dtype compute, double tolerance);
 
 /* Largest |a - b|. */
 double support_difference(const float *a, const float *b, int64_t count);
+
+/* The case cannot be recorded: the graph's status is not SS_OK and its message contains `text`. */
+void support_expect_mistake(const support_case *test, const char *text);
+
+/* A plan of the graph for two threads (or `threads`); fails the test with the graph's message if there is none. */
+ss_plan *support_plan(ss_graph *graph);
+ss_plan *support_plan_threads(ss_graph *graph, int threads);
+
+/* The value of a float32, bf16 or int32 tensor that ss_plan_data gives, as floats; freed with free(). */
+float *support_read(const ss_plan *plan, const ss_tensor *tensor);
+/* Writes an input of one of these types. */
+void support_write(const ss_plan *plan, const ss_tensor *tensor, const float *values);
+void support_run(ss_plan *plan);
 
 #endif

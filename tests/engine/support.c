@@ -1,0 +1,516 @@
+#include "support.h"
+
+#include "base/bfloat16.h"
+#include "base/file.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GOLDEN_MAX_ARRAYS = 64, GOLDEN_LIMIT = 1 << 24, DIRECTIONS = 3, BUFFER_KEY = 256 };
+
+static const double difference_step = 0.02;
+
+/* ---- goldens ---- */
+
+typedef struct golden_array {
+  char key[BUFFER_KEY];
+  float *values;
+  int64_t count;
+} golden_array;
+
+struct support_golden {
+  char name[128];
+  golden_array arrays[GOLDEN_MAX_ARRAYS];
+  uint32_t count;
+};
+
+static void *must_alloc(size_t count, size_t size) {
+  void *memory = calloc(count > 0 ? count : 1, size);
+  assert_non_null(memory);
+  return memory;
+}
+
+typedef struct reader {
+  const char *data;
+  size_t size, at;
+} reader;
+
+static void take(reader *file, void *out, size_t size) {
+  assert_true(file->size - file->at >= size);
+  memcpy(out, file->data + file->at, size);
+  file->at += size;
+}
+
+support_golden *support_golden_open(const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s.bin", SS_GOLDEN, name);
+  reader file = {0};
+  char *data = NULL;
+  ss_error error = {{0}};
+  if (ss_file_read(path, GOLDEN_LIMIT, &data, &file.size, &error) != SS_OK) {
+    fail_msg("%s", error.message);
+  }
+  file.data = data;
+  support_golden *golden = must_alloc(1, sizeof *golden);
+  snprintf(golden->name, sizeof golden->name, "%s", name);
+  char magic[8];
+  take(&file, magic, sizeof magic);
+  assert_memory_equal(magic, "SSGOLD1\n", sizeof magic);
+  take(&file, &golden->count, sizeof golden->count);
+  assert_true(golden->count <= GOLDEN_MAX_ARRAYS);
+  for (uint32_t i = 0; i < golden->count; i++) {
+    golden_array *array = &golden->arrays[i];
+    uint32_t length = 0;
+    take(&file, &length, sizeof length);
+    assert_true(length < BUFFER_KEY);
+    take(&file, array->key, length);
+    take(&file, &array->count, sizeof array->count);
+    assert_true(array->count >= 0 && array->count < GOLDEN_LIMIT);
+    array->values = must_alloc((size_t)array->count, sizeof(float));
+    take(&file, array->values, (size_t)array->count * sizeof(float));
+  }
+  assert_int_equal(file.at, file.size);
+  free(data);
+  return golden;
+}
+
+void support_golden_close(support_golden *golden) {
+  for (uint32_t i = 0; i < golden->count; i++) {
+    free(golden->arrays[i].values);
+  }
+  free(golden);
+}
+
+static const golden_array *golden_find(const support_golden *golden, const char *key) {
+  for (uint32_t i = 0; i < golden->count; i++) {
+    if (strcmp(golden->arrays[i].key, key) == 0) {
+      return &golden->arrays[i];
+    }
+  }
+  return NULL;
+}
+
+const float *support_golden_array(const support_golden *golden, const char *key, int64_t *count) {
+  const golden_array *array = golden_find(golden, key);
+  if (array == NULL) {
+    fail_msg("golden %s has no array %s", golden->name, key);
+    return NULL;
+  }
+  if (count != NULL) {
+    *count = array->count;
+  }
+  return array->values;
+}
+
+double support_difference(const float *a, const float *b, int64_t count) {
+  double largest = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    const double difference = fabs((double)a[i] - (double)b[i]);
+    if (!(difference <= largest)) { /* a NaN is a difference too */
+      largest = isnan(difference) ? INFINITY : difference;
+    }
+  }
+  return largest;
+}
+
+/* ---- plans ---- */
+
+ss_plan *support_plan_threads(ss_graph *graph, int threads) {
+  ss_error error = {{0}};
+  if (ss_graph_status(graph, &error) != SS_OK) {
+    fail_msg("not recorded: %s", error.message);
+  }
+  ss_plan *plan = NULL;
+  if (ss_plan_new(graph, &(ss_plan_options){.threads = threads}, &plan, &error) != SS_OK) {
+    fail_msg("not planned: %s", error.message);
+  }
+  return plan;
+}
+
+ss_plan *support_plan(ss_graph *graph) {
+  return support_plan_threads(graph, 2);
+}
+
+void support_run(ss_plan *plan) {
+  ss_error error = {{0}};
+  if (ss_plan_run(plan, 0, &error) != SS_OK) {
+    fail_msg("not run: %s", error.message);
+  }
+}
+
+float *support_read(const ss_plan *plan, const ss_tensor *tensor) {
+  const int64_t count = ss_shape_count(ss_tensor_shape(tensor));
+  const void *data = ss_plan_data(plan, tensor);
+  assert_non_null(data);
+  float *values = must_alloc((size_t)count, sizeof *values);
+  for (int64_t i = 0; i < count; i++) {
+    switch (ss_tensor_dtype(tensor)) {
+      case SS_F32:
+        values[i] = ((const float *)data)[i];
+        break;
+      case SS_BF16:
+        values[i] = ss_bf16_to_float(((const ss_bf16 *)data)[i]);
+        break;
+      case SS_I32:
+        values[i] = (float)((const int32_t *)data)[i];
+        break;
+      default:
+        fail_msg("cannot read a tensor of %s", ss_dtype_name(ss_tensor_dtype(tensor)));
+    }
+  }
+  return values;
+}
+
+void support_write(const ss_plan *plan, const ss_tensor *tensor, const float *values) {
+  const int64_t count = ss_shape_count(ss_tensor_shape(tensor));
+  void *data = ss_plan_data(plan, tensor);
+  assert_non_null(data);
+  for (int64_t i = 0; i < count; i++) {
+    switch (ss_tensor_dtype(tensor)) {
+      case SS_F32:
+        ((float *)data)[i] = values[i];
+        break;
+      case SS_BF16:
+        ((ss_bf16 *)data)[i] = ss_bf16_from_float(values[i]);
+        break;
+      case SS_I32:
+        ((int32_t *)data)[i] = (int32_t)values[i];
+        break;
+      default:
+        fail_msg("cannot write a tensor of %s", ss_dtype_name(ss_tensor_dtype(tensor)));
+    }
+  }
+}
+
+/* ---- a case, recorded with L and its gradients ---- */
+
+typedef struct recorded {
+  ss_parameters *parameters;
+  ss_graph *graph;
+  ss_plan *plan;
+  ss_tensor *inputs[SUPPORT_MAX_INPUTS];
+  ss_tensor *gradients[SUPPORT_MAX_INPUTS]; /* NULL: none reaches the input */
+  ss_tensor *output;
+  float *weights; /* of L, the output's shape */
+  int64_t output_count;
+} recorded;
+
+static bool is_labels(const support_case *test, int input) {
+  return test->labels_below > 0 && input == test->input_count - 1;
+}
+
+static ss_random stream(const support_case *test, uint64_t what) {
+  return ss_random_stream(test->seed, SS_RANDOM_METHOD, 0, what, 0);
+}
+
+static ss_tensor *record_output(recorded *r, const support_case *test, ss_dtype compute) {
+  *r = (recorded){0};
+  r->parameters = ss_parameters_new(test->seed);
+  assert_non_null(r->parameters);
+  r->graph = ss_graph_new(r->parameters, &(ss_graph_options){compute, !test->evaluation, test->seed});
+  assert_non_null(r->graph);
+  for (int i = 0; i < test->input_count; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "input%d", i);
+    r->inputs[i] = ss_graph_input(r->graph, name, is_labels(test, i) ? SS_I32 : SS_F32, test->shapes[i]);
+    if (!is_labels(test, i)) {
+      ss_graph_want_gradient(r->graph, r->inputs[i]);
+    }
+  }
+  return test->record(r->graph, r->inputs, test->context);
+}
+
+/* `weights` of L, or NULL to draw them. */
+static void record(recorded *r, const support_case *test, ss_dtype compute, const float *weights,
+                   int64_t weight_count) {
+  ss_tensor *output = record_output(r, test, compute);
+  ss_error error = {{0}};
+  if (output == NULL) {
+    ss_graph_status(r->graph, &error);
+    fail_msg("%s: not recorded: %s", test->name, error.message);
+    return;
+  }
+  const ss_shape shape = ss_tensor_shape(output);
+  r->output_count = ss_shape_count(shape);
+  r->weights = must_alloc((size_t)r->output_count, sizeof(float));
+  if (weights != NULL) {
+    if (weight_count != r->output_count) {
+      char text[80];
+      fail_msg("%s: output %s, golden has %lld elements", test->name, ss_shape_text(shape, text),
+               (long long)weight_count);
+    }
+    memcpy(r->weights, weights, (size_t)weight_count * sizeof(float));
+  } else {
+    ss_random random = stream(test, 100);
+    for (int64_t i = 0; i < r->output_count; i++) {
+      r->weights[i] = ss_random_normal(&random);
+    }
+  }
+  ss_tensor *wide = ss_tensor_dtype(output) == SS_F32 ? output : ss_cast(r->graph, output, SS_F32);
+  ss_tensor *weighted = ss_multiply(r->graph, wide, ss_graph_constant(r->graph, shape, r->weights));
+  ss_graph_backward(r->graph, ss_reduce_sum(r->graph, weighted, (1u << shape.rank) - 1, false), "");
+  r->output = ss_graph_keep(r->graph, output);
+  for (int i = 0; i < test->input_count; i++) {
+    if (!is_labels(test, i)) {
+      ss_tensor *gradient = ss_graph_gradient_of(r->graph, r->inputs[i]);
+      r->gradients[i] = gradient != NULL ? ss_graph_keep(r->graph, gradient) : NULL;
+    }
+  }
+  r->plan = support_plan(r->graph);
+}
+
+static void release(recorded *r) {
+  ss_plan_free(r->plan);
+  ss_graph_free(r->graph);
+  ss_parameters_free(r->parameters);
+  free(r->weights);
+}
+
+void support_expect_mistake(const support_case *test, const char *text) {
+  recorded r;
+  assert_null(record_output(&r, test, SS_F32));
+  ss_error error = {{0}};
+  assert_int_not_equal(ss_graph_status(r.graph, &error), SS_OK);
+  if (strstr(error.message, text) == NULL) {
+    fail_msg("%s: \"%s\" says nothing of \"%s\"", test->name, error.message, text);
+  }
+  release(&r);
+}
+
+/* ---- gradients against differences ---- */
+
+static void fill_inputs(const recorded *r, const support_case *test) {
+  for (int i = 0; i < test->input_count; i++) {
+    ss_random random = stream(test, (uint64_t)i);
+    const int64_t count = ss_shape_count(test->shapes[i]);
+    float *values = must_alloc((size_t)count, sizeof(float));
+    uint32_t *rungs = must_alloc((size_t)count, sizeof *rungs);
+    for (int64_t k = 0; k < count; k++) {
+      rungs[k] = (uint32_t)k;
+    }
+    ss_random_shuffle(&random, rungs, (size_t)count);
+    for (int64_t k = 0; k < count; k++) {
+      if (is_labels(test, i)) {
+        values[k] = (float)ss_random_below(&random, (uint32_t)test->labels_below);
+      } else if (test->ladder) {
+        values[k] = 0.1f * ((float)rungs[k] - (float)(count / 2)) + 0.05f;
+      } else if (test->positive) {
+        values[k] = ss_random_between(&random, 0.5f, 1.5f);
+      } else {
+        values[k] = ss_random_normal(&random);
+      }
+    }
+    support_write(r->plan, r->inputs[i], values);
+    free(values);
+    free(rungs);
+  }
+}
+
+static double loss(const recorded *r) {
+  support_run(r->plan);
+  float *output = support_read(r->plan, r->output);
+  double sum = 0.0;
+  for (int64_t i = 0; i < r->output_count; i++) {
+    sum += (double)output[i] * (double)r->weights[i];
+  }
+  free(output);
+  return sum;
+}
+
+/* (L(x + h v) - L(x - h v)) / 2h, with what h x v really came to in float32 taken out of the error by small steps. */
+static double difference(const recorded *r, float *x, const float *start, const float *v, int64_t count, double h) {
+  double sides[2];
+  for (int side = 0; side < 2; side++) {
+    for (int64_t i = 0; i < count; i++) {
+      x[i] = (float)((double)start[i] + (side == 0 ? h : -h) * (double)v[i]);
+    }
+    sides[side] = loss(r);
+  }
+  memcpy(x, start, (size_t)count * sizeof(float));
+  return (sides[0] - sides[1]) / (2.0 * h);
+}
+
+static void check_one(const recorded *r, const support_case *test, const char *what, float *x, const float *gradient,
+                      int64_t count, uint64_t which, double tolerance) {
+  float *start = must_alloc((size_t)count, sizeof(float));
+  float *v = must_alloc((size_t)count, sizeof(float));
+  memcpy(start, x, (size_t)count * sizeof(float));
+  double norm = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    norm += (double)gradient[i] * (double)gradient[i];
+  }
+  norm = sqrt(norm);
+  for (int direction = 0; direction < DIRECTIONS; direction++) {
+    ss_random random = stream(test, 1000 + which * DIRECTIONS + (uint64_t)direction);
+    double projected = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+      v[i] = (ss_random_bits(&random) & 1u) != 0 ? 1.0f : -1.0f;
+      projected += (double)gradient[i] * (double)v[i];
+    }
+    const double wide = difference(r, x, start, v, count, difference_step);
+    const double narrow = difference(r, x, start, v, count, difference_step / 2.0);
+    const double expected = (4.0 * narrow - wide) / 3.0;
+    if (!(fabs(projected - expected) <= tolerance * fmax(norm, 1e-3))) {
+      fail_msg("%s: gradient of %s along direction %d is %.9g, by differences %.9g (norm %.3g)", test->name, what,
+               direction, projected, expected, norm);
+    }
+  }
+  free(start);
+  free(v);
+}
+
+static void move_parameters(const recorded *r, const support_case *test) {
+  for (size_t k = 0; k < ss_parameters_count(r->parameters); k++) {
+    ss_parameter *parameter = ss_parameters_at(r->parameters, k);
+    if (parameter->dtype == SS_F32 && (parameter->flags & SS_TRAINABLE) != 0) {
+      ss_random random = stream(test, 200 + k);
+      for (int64_t i = 0; i < parameter->count; i++) {
+        ((float *)parameter->value)[i] += 0.1f * ss_random_normal(&random);
+      }
+    }
+  }
+}
+
+void support_check_gradient(const support_case *test, double tolerance) {
+  recorded r;
+  record(&r, test, SS_F32, NULL, 0);
+  fill_inputs(&r, test);
+  move_parameters(&r, test);
+  support_run(r.plan);
+
+  /* all gradients are read before anything is moved */
+  const size_t parameters = ss_graph_gradient_count(r.graph);
+  float *input_gradients[SUPPORT_MAX_INPUTS] = {NULL};
+  float **parameter_gradients = must_alloc(parameters, sizeof *parameter_gradients);
+  for (int i = 0; i < test->input_count; i++) {
+    if (is_labels(test, i)) {
+      continue;
+    }
+    input_gradients[i] = r.gradients[i] != NULL ? support_read(r.plan, r.gradients[i])
+                                                : must_alloc((size_t)ss_shape_count(test->shapes[i]), sizeof(float));
+  }
+  for (size_t k = 0; k < parameters; k++) {
+    parameter_gradients[k] = support_read(r.plan, ss_graph_gradient_tensor(r.graph, k));
+  }
+  for (int i = 0; i < test->input_count; i++) {
+    if (!is_labels(test, i)) {
+      char name[16];
+      snprintf(name, sizeof name, "input%d", i);
+      check_one(&r, test, name, ss_plan_data(r.plan, r.inputs[i]), input_gradients[i], ss_shape_count(test->shapes[i]),
+                (uint64_t)i, tolerance);
+    }
+    free(input_gradients[i]);
+  }
+  for (size_t k = 0; k < parameters; k++) {
+    ss_parameter *parameter = ss_graph_gradient_parameter(r.graph, k);
+    check_one(&r, test, parameter->name, parameter->value, parameter_gradients[k], parameter->count, 10 + k, tolerance);
+    free(parameter_gradients[k]);
+  }
+  free(parameter_gradients);
+  release(&r);
+}
+
+/* ---- goldens compared ---- */
+
+static void set_parameters(const recorded *r, const support_golden *golden) {
+  for (size_t k = 0; k < ss_parameters_count(r->parameters); k++) {
+    ss_parameter *parameter = ss_parameters_at(r->parameters, k);
+    char key[BUFFER_KEY];
+    snprintf(key, sizeof key, "parameter.%s", parameter->name);
+    if ((parameter->flags & SS_TRAINABLE) == 0 && golden_find(golden, key) == NULL) {
+      continue; /* a buffer at its initial value */
+    }
+    int64_t count = 0;
+    const float *values = support_golden_array(golden, key, &count);
+    assert_int_equal(parameter->dtype, SS_F32);
+    assert_int_equal(count, parameter->count);
+    memcpy(parameter->value, values, (size_t)count * sizeof(float));
+  }
+}
+
+static void compare(const support_case *test, const support_golden *golden, const char *key, const float *values,
+                    int64_t count, double tolerance) {
+  int64_t expected_count = 0;
+  const float *expected = support_golden_array(golden, key, &expected_count);
+  if (expected_count != count) {
+    fail_msg("%s: %s has %lld elements, golden %lld", test->name, key, (long long)count, (long long)expected_count);
+  }
+  double largest = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    largest = fmax(largest, fabs((double)expected[i]));
+  }
+  const double off = support_difference(values, expected, count);
+  if (!(off <= tolerance * largest)) {
+    fail_msg("%s: %s differs from golden %s by %.3g (largest magnitude %.3g, tolerance %.3g)", test->name, key,
+             golden->name, off, largest, tolerance);
+  }
+}
+
+static void compare_gradient(const recorded *r, const support_case *test, const support_golden *golden,
+                             const char *name, const ss_tensor *gradient, double tolerance) {
+  char key[BUFFER_KEY];
+  snprintf(key, sizeof key, "gradient.%s", name);
+  if (gradient == NULL) {
+    fail_msg("%s: no gradient reaches %s", test->name, name);
+    return;
+  }
+  float *values = support_read(r->plan, gradient);
+  compare(test, golden, key, values, ss_shape_count(ss_tensor_shape(gradient)), tolerance);
+  free(values);
+}
+
+void support_check_golden(const support_case *test, const char *golden_name, ss_dtype compute, double tolerance) {
+  support_golden *golden = support_golden_open(golden_name);
+  recorded r;
+  int64_t weight_count = 0;
+  const float *weights = support_golden_array(golden, "weight", &weight_count);
+  record(&r, test, compute, weights, weight_count);
+  for (int i = 0; i < test->input_count; i++) {
+    char key[16];
+    snprintf(key, sizeof key, "input%d", i);
+    int64_t count = 0;
+    const float *values = support_golden_array(golden, key, &count);
+    assert_int_equal(count, ss_shape_count(test->shapes[i]));
+    support_write(r.plan, r.inputs[i], values);
+  }
+  set_parameters(&r, golden);
+  support_run(r.plan);
+
+  float *output = support_read(r.plan, r.output);
+  compare(test, golden, "output", output, r.output_count, tolerance);
+  free(output);
+
+  /* every array of the golden is compared: a key that names nothing is a mistake of the test */
+  for (uint32_t i = 0; i < golden->count; i++) {
+    const char *key = golden->arrays[i].key;
+    if (strncmp(key, "gradient.", 9) == 0) {
+      const char *name = key + 9;
+      int input = -1;
+      if (sscanf(name, "input%d", &input) == 1 && input >= 0 && input < test->input_count) {
+        compare_gradient(&r, test, golden, name, r.gradients[input], tolerance);
+        continue;
+      }
+      const ss_tensor *gradient = NULL;
+      for (size_t k = 0; k < ss_graph_gradient_count(r.graph); k++) {
+        if (strcmp(ss_graph_gradient_parameter(r.graph, k)->name, name) == 0) {
+          gradient = ss_graph_gradient_tensor(r.graph, k);
+        }
+      }
+      compare_gradient(&r, test, golden, name, gradient, tolerance);
+    } else if (strncmp(key, "after.", 6) == 0) {
+      const ss_parameter *parameter = ss_parameters_find(r.parameters, key + 6);
+      if (parameter == NULL || parameter->dtype != SS_F32) {
+        fail_msg("%s: no float32 buffer %s", test->name, key + 6);
+        break;
+      }
+      compare(test, golden, key, parameter->value, parameter->count, tolerance);
+    } else if (strncmp(key, "parameter.", 10) == 0 && ss_parameters_find(r.parameters, key + 10) == NULL) {
+      fail_msg("%s: golden %s has a parameter %s that the case has not", test->name, golden_name, key + 10);
+    }
+  }
+  release(&r);
+  support_golden_close(golden);
+}
