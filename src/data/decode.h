@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A picture of more pixels is refused. */
+/* A picture of more pixels is refused unless asked otherwise. */
 #define SS_DECODE_MAX_PIXELS ((uint64_t)1 << 28)
 
 typedef enum ss_image_format {
@@ -22,9 +22,10 @@ typedef enum ss_image_format {
 
 /* A zeroed struct asks for the whole picture in RGB. */
 typedef struct ss_decode_options {
-  int smallest_side; /* a JPEG may be decoded at the smallest DCT scale whose shorter side is still at least this many
-                        pixels; 0: at full size. Other formats ignore it */
-  int channels;      /* 1: grey (ITU-R 601 luma); 3 or 0: RGB */
+  int smallest_side;   /* a JPEG may be decoded at the smallest DCT scale whose shorter side is still at least this many
+                          pixels; 0: at full size. Other formats ignore it */
+  int channels;        /* 1: grey (ITU-R 601 luma); 3 or 0: RGB */
+  uint64_t max_pixels; /* more than so many are refused before anything is allocated; 0: SS_DECODE_MAX_PIXELS */
 } ss_decode_options;
 
 /* What decoding keeps between pictures: the JPEG handle and buffers. One a thread. */
@@ -41,10 +42,10 @@ uint8_t *ss_decoder_buffer(ss_decoder *decoder, size_t size);
 ss_image_format ss_image_format_of(const uint8_t *bytes, size_t size);
 
 /* Decodes the `size` bytes of a JPEG, PNG, WebP, BMP, PGM or PPM file into `out` (resized; its buffer is used again).
- * Grey is copied to three channels, palettes are looked up, 16 bits a channel become the upper 8, alpha is dropped,
- * CMYK becomes RGB as in PIL, and the EXIF orientation is applied. On failure (SS_FAILED: not a picture, cut short,
- * corrupt or absurdly large; SS_NO_MEMORY) what `out` holds is undefined but can be freed or used again. Messages say
- * what is wrong with the bytes, not which file they are from. `options` may be NULL. */
+ * Grey is copied to three channels, palettes are looked up, 16 bits a channel become 8 (PNG: the upper ones), alpha
+ * is dropped, CMYK becomes RGB as in PIL, and the EXIF orientation is applied. On failure (SS_FAILED: not a picture,
+ * cut short, corrupt or absurdly large; SS_NO_MEMORY) what `out` holds is undefined but can be freed or used again.
+ * Messages say what is wrong with the bytes, not which file they are from. `options` may be NULL. */
 ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
                             ss_image *out, ss_error *error);
 

@@ -48,10 +48,8 @@ typedef struct ss_loader_options {
   double max_bad;           /* fraction of `count` that may fail to decode */
 } ss_loader_options;
 
-#define SS_LOADER_DEFAULTS                                                                   \
-  {                                                                                          \
-    .batch = 256, .prefetch = 2, .cache_bytes = (size_t)1 << 30, .max_bad = 0.01, .seed = 1, \
-  }
+#define SS_LOADER_DEFAULTS \
+  { .batch = 256, .prefetch = 2, .cache_bytes = (size_t)1 << 30, .max_bad = 0.01, .seed = 1, }
 
 /* One batch; owned by the loader, valid until the next ss_loader_next or ss_loader_free. */
 typedef struct ss_batch {
