@@ -43,7 +43,8 @@ ss_tensor *ss_graph_constant_i32(ss_graph *graph, ss_shape shape, const int32_t 
 /* Names of parameters made from here on start with `name` and a dot; scopes nest. "" leaves the name as it is. */
 void ss_graph_push_scope(ss_graph *graph, const char *name);
 void ss_graph_pop_scope(ss_graph *graph);
-/* The store's parameter scope.name, made if it is new (parameters.h). The same name twice is the same tensor: shared weights. */
+/* The store's parameter scope.name, made if it is new (parameters.h). The same name twice is the same tensor: shared
+ * weights. */
 ss_tensor *ss_graph_parameter(ss_graph *graph, const char *name, ss_dtype dtype, ss_shape shape,
                               ss_initializer initializer, unsigned flags);
 /* While frozen, parameters used from here on get no gradient (a momentum encoder, the other player). */
@@ -51,14 +52,15 @@ void ss_graph_freeze(ss_graph *graph, bool frozen);
 /* Changes between training and evaluation behaviour for what is recorded from here on (a frozen teacher). */
 void ss_graph_set_training(ss_graph *graph, bool training);
 
-/* Keeps the tensor's value after a run so that ss_plan_data can read it; returns the tensor that holds it in plain layout. */
+/* Keeps the tensor's value after a run so that ss_plan_data can read it; returns the tensor that holds it in plain
+ * layout. */
 ss_tensor *ss_graph_keep(ss_graph *graph, ss_tensor *tensor);
 
 /* Records the gradient of the scalar `loss` with respect to each trainable, unfrozen parameter it depends on whose name
  * starts with `prefix` ("" for all); ss_graph_gradient_* list them. May be called once for each player (prefix). */
 void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix);
-/* The gradient of a float32 tensor that ss_graph_backward has reached (an input marked by ss_graph_want_gradient): NULL if
- * it has not. */
+/* The gradient of a float32 tensor that ss_graph_backward has reached (an input marked by ss_graph_want_gradient): NULL
+ * if it has not. */
 ss_tensor *ss_graph_gradient_of(ss_graph *graph, const ss_tensor *tensor);
 /* Asks for the gradient of an input or activation; call before recording what depends on it. */
 void ss_graph_want_gradient(ss_graph *graph, ss_tensor *tensor);

@@ -19,14 +19,15 @@ typedef struct ss_step {
 
 /* One way to compute an operation. */
 typedef struct ss_way {
-  const char *name;                                      /* "onednn", "amx", "loops" ... */
-  bool (*supports)(const ss_node *node);                 /* NULL: every node of the operation, in plain layout */
-  ss_status (*prepare)(ss_step *step, ss_error *error);  /* NULL: nothing to do; tensors have no memory yet */
-  ss_status (*run)(const ss_step *step);                 /* not SS_OK only if the library underneath fails */
-  void (*release)(ss_step *step);                        /* NULL: state is NULL */
+  const char *name;                                     /* "onednn", "amx", "loops" ... */
+  bool (*supports)(const ss_node *node);                /* NULL: every node of the operation, in plain layout */
+  ss_status (*prepare)(ss_step *step, ss_error *error); /* NULL: nothing to do; tensors have no memory yet */
+  ss_status (*run)(const ss_step *step);                /* not SS_OK only if the library underneath fails */
+  void (*release)(ss_step *step);                       /* NULL: state is NULL */
 } ss_way;
 
-/* An operation on a device: its ways, best guess first; the planner times those that support a node if there are several. */
+/* An operation on a device: its ways, best guess first; the planner times those that support a node if there are
+ * several. A way called "loops" is the plain reference: taken only where no other supports the node. */
 typedef struct ss_kernel {
   const ss_way *ways;
   int count;
@@ -36,6 +37,8 @@ typedef struct ss_kernel {
 typedef struct ss_device {
   const char *name;
   const ss_kernel *(*kernel)(ss_operation operation);
+  bool (*wants_block16)(
+      const ss_node *node); /* whether a convolution would run faster on block16 tensors; NULL: never */
 } ss_device;
 
 const ss_device *ss_device_cpu(void);
@@ -45,7 +48,7 @@ SS_OPERATIONS(SS_X)
 #undef SS_X
 
 /* A kernel with the one way `run`, for operations that need no preparation. */
-#define SS_CPU_LOOPS(lower, run_function)                                             \
+#define SS_CPU_LOOPS(lower, run_function)                                           \
   static const ss_way lower##_ways[] = {{"loops", NULL, NULL, run_function, NULL}}; \
   const ss_kernel ss_cpu_##lower = {lower##_ways, 1}
 

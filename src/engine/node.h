@@ -8,52 +8,52 @@
 #define SS_MAX_INPUTS 8
 #define SS_MAX_OUTPUTS 4
 
-/* Every operation, forward and backward. A family's file in engine/ defines ss_operation_NAME (its gradient rule), a file
- * in engine/cpu/ defines ss_cpu_NAME (its kernel). */
-#define SS_OPERATIONS(X)                                      \
-  X(UNARY, unary)                                             \
-  X(UNARY_BACKWARD, unary_backward)                           \
-  X(BINARY, binary)                                           \
-  X(CAST, cast)                                               \
-  X(REDUCE, reduce)                                           \
-  X(REDUCE_MAX_BACKWARD, reduce_max_backward)                 \
-  X(BROADCAST, broadcast)                                     \
-  X(RESHAPE, reshape)                                         \
-  X(STOP_GRADIENT, stop_gradient)                             \
-  X(SLICE, slice)                                             \
-  X(CONCATENATE, concatenate)                                 \
-  X(TRANSPOSE, transpose)                                     \
-  X(GATHER, gather)                                           \
-  X(GATHER_BACKWARD, gather_backward)                         \
-  X(PAD, pad)                                                 \
-  X(PAD_BACKWARD, pad_backward)                               \
-  X(PIXEL_SHUFFLE, pixel_shuffle)                             \
-  X(PIXEL_UNSHUFFLE, pixel_unshuffle)                         \
-  X(CONVOLUTION, convolution)                                 \
-  X(CONVOLUTION_BACKWARD_DATA, convolution_backward_data)     \
-  X(CONVOLUTION_BACKWARD_WEIGHT, convolution_backward_weight) \
-  X(LINEAR, linear)                                           \
-  X(MATMUL, matmul)                                           \
-  X(BATCH_NORM, batch_norm)                                   \
-  X(BATCH_NORM_BACKWARD, batch_norm_backward)                 \
-  X(LAYER_NORM, layer_norm)                                   \
-  X(LAYER_NORM_BACKWARD, layer_norm_backward)                 \
-  X(LOCAL_RESPONSE_NORM, local_response_norm)                 \
+/* Every operation, forward and backward. A family's file in engine/ defines ss_operation_NAME (its gradient rule), a
+ * file in engine/cpu/ defines ss_cpu_NAME (its kernel). */
+#define SS_OPERATIONS(X)                                        \
+  X(UNARY, unary)                                               \
+  X(UNARY_BACKWARD, unary_backward)                             \
+  X(BINARY, binary)                                             \
+  X(CAST, cast)                                                 \
+  X(REDUCE, reduce)                                             \
+  X(REDUCE_MAX_BACKWARD, reduce_max_backward)                   \
+  X(BROADCAST, broadcast)                                       \
+  X(RESHAPE, reshape)                                           \
+  X(STOP_GRADIENT, stop_gradient)                               \
+  X(SLICE, slice)                                               \
+  X(CONCATENATE, concatenate)                                   \
+  X(TRANSPOSE, transpose)                                       \
+  X(GATHER, gather)                                             \
+  X(GATHER_BACKWARD, gather_backward)                           \
+  X(PAD, pad)                                                   \
+  X(PAD_BACKWARD, pad_backward)                                 \
+  X(PIXEL_SHUFFLE, pixel_shuffle)                               \
+  X(PIXEL_UNSHUFFLE, pixel_unshuffle)                           \
+  X(CONVOLUTION, convolution)                                   \
+  X(CONVOLUTION_BACKWARD_DATA, convolution_backward_data)       \
+  X(CONVOLUTION_BACKWARD_WEIGHT, convolution_backward_weight)   \
+  X(LINEAR, linear)                                             \
+  X(MATMUL, matmul)                                             \
+  X(BATCH_NORM, batch_norm)                                     \
+  X(BATCH_NORM_BACKWARD, batch_norm_backward)                   \
+  X(LAYER_NORM, layer_norm)                                     \
+  X(LAYER_NORM_BACKWARD, layer_norm_backward)                   \
+  X(LOCAL_RESPONSE_NORM, local_response_norm)                   \
   X(LOCAL_RESPONSE_NORM_BACKWARD, local_response_norm_backward) \
-  X(L2_NORMALIZE, l2_normalize)                               \
-  X(L2_NORMALIZE_BACKWARD, l2_normalize_backward)             \
-  X(SOFTMAX, softmax)                                         \
-  X(SOFTMAX_BACKWARD, softmax_backward)                       \
-  X(DROPOUT, dropout)                                         \
-  X(POOL, pool)                                               \
-  X(POOL_BACKWARD, pool_backward)                             \
-  X(RESIZE, resize)                                           \
-  X(RESIZE_BACKWARD, resize_backward)                         \
-  X(CROSS_ENTROPY, cross_entropy)                             \
-  X(CROSS_ENTROPY_BACKWARD, cross_entropy_backward)           \
-  X(ELEMENT_LOSS, element_loss)                               \
-  X(ELEMENT_LOSS_BACKWARD, element_loss_backward)             \
-  X(ACCURACY, accuracy)                                       \
+  X(L2_NORMALIZE, l2_normalize)                                 \
+  X(L2_NORMALIZE_BACKWARD, l2_normalize_backward)               \
+  X(SOFTMAX, softmax)                                           \
+  X(SOFTMAX_BACKWARD, softmax_backward)                         \
+  X(DROPOUT, dropout)                                           \
+  X(POOL, pool)                                                 \
+  X(POOL_BACKWARD, pool_backward)                               \
+  X(RESIZE, resize)                                             \
+  X(RESIZE_BACKWARD, resize_backward)                           \
+  X(CROSS_ENTROPY, cross_entropy)                               \
+  X(CROSS_ENTROPY_BACKWARD, cross_entropy_backward)             \
+  X(ELEMENT_LOSS, element_loss)                                 \
+  X(ELEMENT_LOSS_BACKWARD, element_loss_backward)               \
+  X(ACCURACY, accuracy)                                         \
   X(RELAYOUT, relayout)
 
 typedef enum ss_operation {
@@ -65,17 +65,18 @@ typedef enum ss_operation {
 
 /* What an operation is told besides its tensors; each uses the fields its family names. */
 typedef struct ss_attributes {
-  int kind;     /* the function of UNARY and BINARY, the kind of REDUCE, POOL, PAD, ELEMENT_LOSS: the family's enum */
-  float alpha;  /* scale, slope, epsilon, probability, margin ... */
-  float beta;   /* offset, momentum ... */
-  float gamma;  /* a third number */
+  int kind;      /* the function of UNARY and BINARY, the kind of REDUCE, POOL, PAD, ELEMENT_LOSS: the family's enum */
+  float alpha;   /* scale, slope, epsilon, probability, margin ... */
+  float beta;    /* offset, momentum ... */
+  float gamma;   /* a third number */
   unsigned axes; /* a set of axes, bit i for axis i */
   int axis;
   int64_t begin, end;
   int order[SS_MAX_RANK];  /* TRANSPOSE */
   int before[SS_MAX_RANK]; /* PAD */
   int after[SS_MAX_RANK];
-  int kernel[3], stride[3], padding[3], dilation[3]; /* convolution and pooling, in the order (D,) H, W; unused ones 1, 1, 0, 1 */
+  int kernel[3], stride[3], padding[3],
+      dilation[3]; /* convolution and pooling, in the order (D,) H, W; unused ones 1, 1, 0, 1 */
   int groups;
   unsigned flags; /* the family's bits */
 } ss_attributes;
@@ -108,12 +109,14 @@ struct ss_tensor {
   bool requires_gradient;
   bool kept; /* its value is read after a run */
   ss_parameter *parameter;
-  void *constant;    /* owned */
-  char *name;        /* owned; may be NULL */
+  void *constant;      /* owned */
+  char *name;          /* owned; may be NULL */
+  ss_tensor *plain;    /* the copy in plain layout that is read in place of a kept tensor in another */
   ss_tensor *gradient; /* after ss_graph_backward, while it is being recorded */
 };
 
-/* Given the gradients of a node's outputs (NULL where none reaches it), records those of the inputs that require one. */
+/* Given the gradients of a node's outputs (NULL where none reaches it), records those of the inputs that require one.
+ */
 typedef void (*ss_gradient_rule)(ss_graph *graph, const ss_node *node, ss_tensor *const *output_gradients,
                                  ss_tensor **input_gradients);
 
@@ -175,9 +178,13 @@ struct ss_graph {
 };
 
 /* passes: each rewrites the list of nodes in place and leaves it in an executable order. */
-void ss_pass_fuse_norms(ss_graph *graph);   /* batch norm + residual add + ReLU: one node (before the backward pass is recorded) */
-void ss_pass_fold_sums(ss_graph *graph);    /* a sum of two gradients that only a batch norm's backward reads is done there */
+void ss_pass_fuse_norms(
+    ss_graph *graph); /* batch norm + residual add + ReLU: one node (before the backward pass is recorded) */
+void ss_pass_fold_sums(
+    ss_graph *graph); /* a sum of two gradients that only a batch norm's backward reads is done there */
 void ss_pass_remove_unused(ss_graph *graph); /* nodes whose outputs nobody reads */
-void ss_pass_layouts(ss_graph *graph);      /* block16 where the AMX convolutions run, with as few conversions as can be */
+struct ss_device;
+/* Block16 around the operations for which the device wants it, with conversions only where the two layouts meet. */
+void ss_pass_layouts(ss_graph *graph, const struct ss_device *device);
 
 #endif

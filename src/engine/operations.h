@@ -25,7 +25,8 @@ ss_tensor *ss_convolution2d(ss_graph *graph, ss_tensor *x, int output_channels, 
 /* (N, D, H, W, I) -> (N, OD, OH, OW, O). */
 ss_tensor *ss_convolution3d(ss_graph *graph, ss_tensor *x, int output_channels, const ss_convolution_options *options,
                             const char *name);
-/* (N, H, W, I) -> (N, OH, OW, O), OH = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1; weight (I, O/groups, kh, kw). */
+/* (N, H, W, I) -> (N, OH, OW, O), OH = (H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1; weight
+ * (I, O/groups, kh, kw). */
 ss_tensor *ss_transposed_convolution2d(ss_graph *graph, ss_tensor *x, int output_channels,
                                        const ss_convolution_options *options, const int output_padding[2],
                                        const char *name);
@@ -38,11 +39,12 @@ ss_tensor *ss_convolution_with(ss_graph *graph, ss_tensor *x, ss_tensor *weight,
 
 /* ---- matmul.c ---- */
 
-/* (N, I) -> (N, O) = x weight^T + bias; weight (O, I) made as scope.name.weight with PyTorch's default initialisation. */
+/* (N, I) -> (N, O) = x weight^T + bias; weight (O, I) made as scope.name.weight with PyTorch's default initialisation.
+ */
 ss_tensor *ss_linear(ss_graph *graph, ss_tensor *x, int outputs, bool bias, const char *name);
 ss_tensor *ss_linear_with(ss_graph *graph, ss_tensor *x, ss_tensor *weight, ss_tensor *bias);
-/* alpha a b for (M, K) and (K, N), or batched (B, M, K) and (B, K, N); a transposed operand is given as (K, M) or (N, K).
- * Result float32 if both are float32, else the compute type. */
+/* alpha a b for (M, K) and (K, N), or batched (B, M, K) and (B, K, N); a transposed operand is given as (K, M) or (N,
+ * K). Result float32 if both are float32, else the compute type. */
 ss_tensor *ss_matmul(ss_graph *graph, ss_tensor *a, bool transpose_a, ss_tensor *b, bool transpose_b, float alpha);
 
 /* ---- normalization.c ---- */
@@ -60,14 +62,16 @@ typedef struct ss_batch_norm_options {
 ss_tensor *ss_batch_norm(ss_graph *graph, ss_tensor *x, const ss_batch_norm_options *options, const char *name);
 /* Over the last axis, epsilon 1e-5, affine: scope.name.weight, .bias. */
 ss_tensor *ss_layer_norm(ss_graph *graph, ss_tensor *x, const char *name);
-/* x / (k + alpha / size sum x^2 over `size` neighbouring channels)^beta (AlexNet, section 3.3; PyTorch's LocalResponseNorm). */
+/* x / (k + alpha / size sum x^2 over `size` neighbouring channels)^beta (AlexNet, section 3.3; PyTorch's
+ * LocalResponseNorm). */
 ss_tensor *ss_local_response_norm(ss_graph *graph, ss_tensor *x, int size, float alpha, float beta, float k);
 /* x / max(||x||_2, 1e-12) over the last axis. */
 ss_tensor *ss_l2_normalize(ss_graph *graph, ss_tensor *x);
 /* Over the last axis. */
 ss_tensor *ss_softmax(ss_graph *graph, ss_tensor *x);
 ss_tensor *ss_log_softmax(ss_graph *graph, ss_tensor *x);
-/* Each element zero with `probability` in training, the rest divided by (1 - probability); drawn from Philox by seed, step, node and element. */
+/* Each element zero with `probability` in training, the rest divided by (1 - probability); drawn from Philox by seed,
+ * step, node and element. */
 ss_tensor *ss_dropout(ss_graph *graph, ss_tensor *x, float probability);
 
 /* ---- elementwise.c ---- */
@@ -112,13 +116,10 @@ ss_tensor *ss_slice(ss_graph *graph, ss_tensor *x, int axis, int64_t begin, int6
 ss_tensor *ss_concatenate(ss_graph *graph, ss_tensor *const *parts, int count, int axis); /* at most 8 parts */
 /* Axis i of the result is axis order[i] of x. */
 ss_tensor *ss_transpose(ss_graph *graph, ss_tensor *x, const int *order);
-/* Rows (first axis) by index: indices (M) int32 -> (M, ...). An index out of range reads as row 0 and is never out of bounds. */
+/* Rows (first axis) by index: indices (M) int32 -> (M, ...). An index out of range reads as row 0 and is never out of
+ * bounds. */
 ss_tensor *ss_gather(ss_graph *graph, ss_tensor *x, ss_tensor *indices);
-typedef enum ss_pad_mode {
-  SS_PAD_ZERO,
-  SS_PAD_REFLECT,
-  SS_PAD_REPLICATE
-} ss_pad_mode;
+typedef enum ss_pad_mode { SS_PAD_ZERO, SS_PAD_REFLECT, SS_PAD_REPLICATE } ss_pad_mode;
 /* before[i] and after[i] elements added on axis i. */
 ss_tensor *ss_pad(ss_graph *graph, ss_tensor *x, const int *before, const int *after, ss_pad_mode mode);
 /* (N, H, W, C r^2) -> (N, rH, rW, C), the channel order of PyTorch's PixelShuffle. */
@@ -142,21 +143,25 @@ ss_tensor *ss_resize_bilinear(ss_graph *graph, ss_tensor *x, int height, int wid
 
 /* ---- loss.c: float32 scalars (1), the mean over samples (or elements) unless weights are given ---- */
 
-/* logits (N, K) with labels (N) int32 or targets (N, K) that sum to one (exactly one of them not NULL); weights (N) or NULL: sum w l / sum w.
- * A label outside 0..K-1 makes its sample count as weight 0 (PyTorch's ignore_index). */
-ss_tensor *ss_cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *labels, ss_tensor *targets, ss_tensor *weights);
-/* Mean over all elements, of logits; weights as target's shape or NULL (then multiplied, still divided by the count). */
+/* logits (N, K) with labels (N) int32 or targets (N, K) that sum to one (exactly one of them not NULL); weights (N) or
+ * NULL: sum w l / sum w. A label outside 0..K-1 makes its sample count as weight 0 (PyTorch's ignore_index). */
+ss_tensor *ss_cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *labels, ss_tensor *targets,
+                            ss_tensor *weights);
+/* Mean over all elements, of logits; weights as target's shape or NULL (then multiplied, still divided by the count).
+ */
 ss_tensor *ss_binary_cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *targets, ss_tensor *weights);
 ss_tensor *ss_l1_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor *target, ss_tensor *weights);
-ss_tensor *ss_l2_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor *target, ss_tensor *weights); /* mean (p - t)^2 */
+ss_tensor *ss_l2_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor *target,
+                      ss_tensor *weights); /* mean (p - t)^2 */
 ss_tensor *ss_smooth_l1_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor *target, float beta, ss_tensor *weights);
 /* Mean of max(0, margin - sign prediction), sign +1 or -1. */
 ss_tensor *ss_hinge_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor *sign, float margin);
 /* (N, D) each: mean of max(0, ||a - p||_2 - ||a - n||_2 + margin), PyTorch's TripletMarginLoss (its epsilon 1e-6). */
 ss_tensor *ss_triplet_loss(ss_graph *graph, ss_tensor *anchor, ss_tensor *positive, ss_tensor *negative, float margin);
-/* queries (N, D), positives (N, D), negatives (M, D) or NULL (then the other positives serve): -log softmax of the positive at temperature; embeddings are
- * normalised inside (van den Oord 2018, equation 4; MoCo, equation 1). */
-ss_tensor *ss_info_nce(ss_graph *graph, ss_tensor *queries, ss_tensor *positives, ss_tensor *negatives, float temperature);
+/* queries (N, D), positives (N, D), negatives (M, D) or NULL (then the other positives serve): -log softmax of the
+ * positive at temperature; embeddings are normalised inside (van den Oord 2018, equation 4; MoCo, equation 1). */
+ss_tensor *ss_info_nce(ss_graph *graph, ss_tensor *queries, ss_tensor *positives, ss_tensor *negatives,
+                       float temperature);
 /* (2N, D): views i and i + N of the same sample; mean over all 2N (SimCLR, equation 1). Normalised inside. */
 ss_tensor *ss_nt_xent(ss_graph *graph, ss_tensor *embeddings, float temperature);
 /* The share (0 to 1) of rows of logits (N, K) whose largest is the label (N); not differentiable. */

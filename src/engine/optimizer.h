@@ -28,6 +28,9 @@ ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *
                            ss_optimizer **out, ss_error *error);
 void ss_optimizer_free(ss_optimizer *optimizer);
 
+/* Makes the memory that accumulating needs; to be called before the first step with accumulate > 1. */
+ss_status ss_optimizer_reserve_accumulation(ss_optimizer *optimizer, ss_error *error);
+
 /* One update from the gradients in `plan` at learning rate `rate`. With `accumulate` > 1, the k-th call of every
  * `accumulate` adds gradients up; the last one updates with their mean. Returns whether it updated. */
 bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate, int accumulate);
@@ -35,7 +38,8 @@ bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate,
 /* The state to be saved, as named float32 arrays ("momentum.NAME", "first.NAME", "second.NAME", "accumulated.NAME") and
  * two counters: updates done, and gradients accumulated since. */
 size_t ss_optimizer_state_count(const ss_optimizer *optimizer);
-void ss_optimizer_state_at(const ss_optimizer *optimizer, size_t index, const char **name, ss_shape *shape, float **values);
+void ss_optimizer_state_at(const ss_optimizer *optimizer, size_t index, const char **name, ss_shape *shape,
+                           float **values);
 int64_t ss_optimizer_updates(const ss_optimizer *optimizer);
 int ss_optimizer_accumulated(const ss_optimizer *optimizer);
 void ss_optimizer_set_counters(ss_optimizer *optimizer, int64_t updates, int accumulated);

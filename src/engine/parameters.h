@@ -27,8 +27,8 @@ typedef enum ss_parameter_flags {
   SS_NORM_OR_BIAS = 2 /* excluded from weight decay and LARS's adaptation on request */
 } ss_parameter_flags;
 
-/* dtype is SS_F32, or SS_I64 for counters. Weights have PyTorch's order: convolution (O, I/groups, kh, kw), linear (O, I),
- * transposed convolution (I, O/groups, kh, kw). */
+/* dtype is SS_F32, or SS_I64 for counters. Weights have PyTorch's order: convolution (O, I/groups, kh, kw), linear (O,
+ * I), transposed convolution (I, O/groups, kh, kw). */
 typedef struct ss_parameter {
   char *name;
   ss_dtype dtype;
@@ -45,16 +45,16 @@ ss_parameters *ss_parameters_new(uint64_t seed);
 void ss_parameters_free(ss_parameters *parameters);
 
 size_t ss_parameters_count(const ss_parameters *parameters);
-ss_parameter *ss_parameters_at(const ss_parameters *parameters, size_t index); /* in order of creation */
+ss_parameter *ss_parameters_at(const ss_parameters *parameters, size_t index);       /* in order of creation */
 ss_parameter *ss_parameters_find(const ss_parameters *parameters, const char *name); /* NULL: none */
 
 /* The parameter of that name, made and initialised if it is new. Another shape or type than it has: SS_FAILED. */
 ss_status ss_parameters_get(ss_parameters *parameters, const char *name, ss_dtype dtype, ss_shape shape,
                             ss_initializer initializer, unsigned flags, ss_parameter **out, ss_error *error);
 
-/* target = momentum x target + (1 - momentum) x source for each parameter target_prefix + X that has a source_prefix + X;
- * counters are copied. momentum 0 copies. SS_FAILED when a target has no source of its shape. (MoCo, equation 2; BYOL,
- * equation 1.) Buffers (running statistics) are left alone unless `buffers`. */
+/* target = momentum x target + (1 - momentum) x source for each parameter target_prefix + X that has a source_prefix +
+ * X; counters are copied. momentum 0 copies. SS_FAILED when a target has no source of its shape. (MoCo, equation 2;
+ * BYOL, equation 1.) Buffers (running statistics) are left alone unless `buffers`. */
 ss_status ss_parameters_average(ss_parameters *parameters, const char *target_prefix, const char *source_prefix,
                                 float momentum, bool buffers, ss_error *error);
 

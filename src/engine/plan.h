@@ -13,8 +13,8 @@ typedef struct ss_plan_options {
   ss_ways *ways; /* choices made before, and where new ones are kept; may be NULL */
 } ss_plan_options;
 
-/* Runs the passes over the graph, places its tensors and prepares its kernels. The graph must outlive the plan and not be
- * recorded into any more. A graph with a mistake: its status. */
+/* Runs the passes over the graph, places its tensors and prepares its kernels. The graph must outlive the plan and not
+ * be recorded into any more. A graph with a mistake: its status. */
 ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error);
 void ss_plan_free(ss_plan *plan);
 

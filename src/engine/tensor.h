@@ -9,21 +9,12 @@
 
 #define SS_MAX_RANK 5
 
-typedef enum ss_dtype {
-  SS_F32,
-  SS_BF16,
-  SS_I32,
-  SS_I64,
-  SS_U8
-} ss_dtype;
+typedef enum ss_dtype { SS_F32, SS_BF16, SS_I32, SS_I64, SS_U8 } ss_dtype;
 
 /* How a (N, ..., C) tensor lies in memory. SS_LAYOUT_BLOCK16, of (N, H, W, C) with N a multiple of 16, is
  * [N/16][H][W][16][C]: sixteen images side by side at each pixel, what the AMX convolutions read. Channels are last in
  * both, so element-wise operations and norms do not care. */
-typedef enum ss_layout {
-  SS_LAYOUT_PLAIN,
-  SS_LAYOUT_BLOCK16
-} ss_layout;
+typedef enum ss_layout { SS_LAYOUT_PLAIN, SS_LAYOUT_BLOCK16 } ss_layout;
 
 /* Axes outermost first, channels last: (N, C), (N, H, W, C), (N, D, H, W, C). A scalar is (1). */
 typedef struct ss_shape {

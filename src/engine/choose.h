@@ -1,0 +1,15 @@
+/* Inside the planner: choosing the way for a node by timing. */
+#ifndef SS_ENGINE_CHOOSE_H
+#define SS_ENGINE_CHOOSE_H
+
+#include "engine/kernel.h"
+#include "engine/ways.h"
+
+/* The fastest of the device's ways that support the node; timed unless `ways` knows it, and then remembered there. */
+ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, const ss_way **way,
+                        ss_error *error);
+
+/* "batch norm (128, 32, 32, 64)": for messages. */
+const char *ss_node_text(const ss_node *node, char text[160]);
+
+#endif

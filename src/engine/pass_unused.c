@@ -1,0 +1,40 @@
+/* Removing nodes whose outputs nobody reads. */
+#include "engine/batch_norm.h"
+#include "engine/node.h"
+
+#include <stdlib.h>
+
+void ss_pass_remove_unused(ss_graph *graph) {
+  bool *needed = calloc(graph->tensor_count ? graph->tensor_count : 1, sizeof *needed);
+  if (!needed) {
+    graph->status = ss_fail_memory(&graph->error, graph->tensor_count, "the passes");
+    return;
+  }
+  for (size_t i = 0; i < graph->tensor_count; i++) {
+    needed[i] = graph->tensors[i]->kept;
+  }
+  for (size_t i = graph->node_count; i-- > 0;) {
+    ss_node *node = graph->nodes[i];
+    /* A batch norm in training also updates its running statistics. */
+    bool wanted = node->operation == SS_OP_BATCH_NORM && (node->attributes.flags & SS_BATCH_NORM_TRAINING);
+    for (int k = 0; k < node->output_count; k++) {
+      wanted |= node->outputs[k] && needed[node->outputs[k]->id];
+    }
+    node->removed = !wanted;
+    for (int k = 0; wanted && k < node->input_count; k++) {
+      if (node->inputs[k]) {
+        needed[node->inputs[k]->id] = true;
+      }
+    }
+  }
+  free(needed);
+  size_t kept = 0;
+  for (size_t i = 0; i < graph->node_count; i++) {
+    if (graph->nodes[i]->removed) {
+      free(graph->nodes[i]);
+    } else {
+      graph->nodes[kept++] = graph->nodes[i];
+    }
+  }
+  graph->node_count = kept;
+}
