@@ -1,5 +1,5 @@
 /* Resizing with antialiasing: the filter's support grows with the scale, as in Pillow's Image.resize, whose results
- * these are (two passes, horizontal first, 22-bit fixed-point weights, 8 bits between the passes). */
+ * these are, bit for bit (two passes in the order of Pillow 13, 22-bit fixed-point weights, 8 bits between them). */
 #ifndef SS_AUGMENT_RESIZE_H
 #define SS_AUGMENT_RESIZE_H
 

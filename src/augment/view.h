@@ -13,25 +13,25 @@
 
 /* Each probability is 0 (never) to 1 (always). The order of the transforms is that of the fields. */
 typedef struct ss_view_options {
-  int size;             /* the view's side in pixels */
-  float min_scale;      /* random resized crop: part of the picture's area, 0 < min <= max <= 1 */
-  float max_scale;      /* */
-  float min_ratio;      /* width : height of the crop, 0 < min <= max */
-  float max_ratio;      /* */
-  float flip;           /* probability of mirroring left and right */
-  float jitter;         /* probability of colour jitter; its four changes come in random order */
-  float brightness;     /* factor uniform in [max(0, 1 - b), 1 + b]; 0: off; likewise for the next two */
-  float contrast;       /* */
-  float saturation;     /* */
-  float hue;            /* turn uniform in [-h, h], 0 <= h <= 0.5 */
-  float gray;           /* probability of losing colour */
-  float blur;           /* probability of Gaussian blur */
-  float min_sigma;      /* its deviation, uniform in [min, max], in pixels of the view */
-  float max_sigma;      /* */
-  float solarize;       /* probability of solarisation */
+  int size;        /* the view's side in pixels */
+  float min_scale; /* random resized crop: part of the picture's area, 0 < min <= max <= 1 */
+  float max_scale;
+  float min_ratio; /* width : height of the crop, 0 < min <= max */
+  float max_ratio;
+  float flip;       /* probability of mirroring left and right */
+  float jitter;     /* probability of colour jitter; its four changes come in random order */
+  float brightness; /* factor uniform in [max(0, 1 - b), 1 + b]; 0: off; likewise for the next two */
+  float contrast;
+  float saturation;
+  float hue;       /* turn uniform in [-h, h], 0 <= h <= 0.5 */
+  float gray;      /* probability of losing colour */
+  float blur;      /* probability of Gaussian blur */
+  float min_sigma; /* its deviation, uniform in [min, max], in pixels of the view */
+  float max_sigma;
+  float solarize;         /* probability of solarisation */
   int solarize_threshold; /* values from here on are inverted, 0 to 256 */
-  float mean[3];        /* for ss_image_to_float */
-  float deviation[3];   /* */
+  float mean[3];          /* for ss_image_to_float */
+  float deviation[3];
 } ss_view_options;
 
 /* What was drawn for one view. */

@@ -1,0 +1,202 @@
+#include "augment/blur.h"
+
+#include "augment/lanes.h"
+#include "base/compiler.h"
+
+#include <math.h>
+
+#ifdef __clang__
+#pragma clang fp contract(off)
+#endif
+
+#define PASSES 3
+#define MAX_SIGMA 100.0f
+#define MAX_KERNEL 127
+
+/* A box of 2 * radius + 1 whole pixels and a part of one more at each end; weights in 24 bits. */
+typedef struct extended_box {
+  int radius;
+  uint32_t whole;
+  uint32_t part;
+} extended_box;
+
+/* Equations 7, 11 and 14 of the paper, for a third of the variance; single precision, as in Pillow. */
+static float box_radius(float sigma) {
+  const float variance = sigma * sigma / (float)PASSES;
+  const float length = (float)sqrt(12.0 * (double)variance + 1.0);
+  const float whole = (float)floor(((double)length - 1.0) / 2.0);
+  float part = (2.0f * whole + 1.0f) * (whole * (whole + 1.0f) - 3.0f * variance);
+  part /= 6.0f * (variance - (whole + 1.0f) * (whole + 1.0f));
+  return whole + part;
+}
+
+static extended_box box_make(float sigma) {
+  const float radius = box_radius(sigma);
+  extended_box box = {.radius = (int)radius};
+  box.whole = (uint32_t)((float)(1u << 24) / (radius * 2.0f + 1.0f));
+  box.part = ((1u << 24) - (2u * (uint32_t)box.radius + 1u) * box.whole) / 2u;
+  return box;
+}
+
+/* n bytes: the box over source[0..2 * radius + 2], the first and last of which are the ends. Sums are below 2^32. */
+SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box box, size_t n, uint8_t *out) {
+  const int ends = 2 * box.radius + 2;
+  if (n < SS_LANES) {
+    for (size_t j = 0; j < n; j++) {
+      uint32_t sum = 0;
+      for (int k = 1; k < ends; k++) {
+        sum += source[k][j];
+      }
+      const uint32_t both = (uint32_t)source[0][j] + source[ends][j];
+      out[j] = (uint8_t)((sum * box.whole + both * box.part + (1u << 23)) >> 24);
+    }
+    return;
+  }
+  for (size_t start = 0; start < n; start += SS_LANES) {
+    const size_t j = start + SS_LANES <= n ? start : n - SS_LANES;
+    ss_lanes sum, first, last, next;
+    ss_lanes_load(&first, source[0] + j);
+    ss_lanes_load(&last, source[ends] + j);
+    ss_lanes_load(&sum, source[1] + j);
+    for (int k = 2; k < ends; k++) {
+      ss_lanes_load(&next, source[k] + j);
+      sum += next;
+    }
+    typedef uint32_t unsigned_lanes __attribute__((vector_size(64)));
+    const unsigned_lanes total = (unsigned_lanes)sum * box.whole + (unsigned_lanes)(first + last) * box.part;
+    const ss_lanes rounded = (ss_lanes)((total + (1u << 23)) >> 24);
+    ss_lanes_store(out + j, &rounded);
+  }
+}
+
+static int between(int value, int low, int high) {
+  return value < low ? low : value > high ? high : value;
+}
+
+ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss_error *error) {
+  if (!(sigma >= 0.0f && sigma <= MAX_SIGMA)) {
+    return ss_fail(error, SS_USAGE, "a blur of %g pixels is not between 0 and %g", (double)sigma, (double)MAX_SIGMA);
+  }
+  if (sigma == 0.0f) {
+    return SS_OK;
+  }
+  const extended_box box = box_make(sigma);
+  const size_t channels = (size_t)image->channels;
+  const size_t row = (size_t)image->width * channels;
+  const int border = box.radius + 1;
+  const size_t padded = row + 2 * (size_t)border * channels;
+  void *line, *rows;
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_LINE, padded, &line, error));
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_ROWS, row * (size_t)image->height, &rows, error));
+  const uint8_t *source[2 * ((int)MAX_SIGMA * 2 + 2) + 1];
+
+  uint8_t *middle = (uint8_t *)line + (size_t)border * channels;
+  for (int k = 0; k <= 2 * border; k++) {
+    source[k] = (const uint8_t *)line + (size_t)k * channels;
+  }
+  for (int y = 0; y < image->height; y++) {
+    uint8_t *result = (uint8_t *)rows + row * (size_t)y;
+    const uint8_t *from = image->pixels + row * (size_t)y;
+    for (int pass = 0; pass < PASSES; pass++, from = result) {
+      memcpy(middle, from, row);
+      for (size_t i = 0; i < (size_t)border * channels; i++) {
+        ((uint8_t *)line)[i] = from[i % channels];
+        middle[row + i] = from[row - channels + i % channels];
+      }
+      box_pass(source, box, row, result);
+    }
+  }
+  uint8_t *from = rows, *to = image->pixels;
+  for (int pass = 0; pass < PASSES; pass++) {
+    for (int y = 0; y < image->height; y++) {
+      for (int k = 0; k <= 2 * border; k++) {
+        source[k] = from + row * (size_t)between(y - border + k, 0, image->height - 1);
+      }
+      box_pass(source, box, row, to + row * (size_t)y);
+    }
+    uint8_t *other = from;
+    from = to;
+    to = other;
+  }
+  return SS_OK;
+}
+
+_Static_assert(PASSES % 2 == 1, "the vertical passes must end in the picture");
+
+/* sum[j] += weight * in[j]. */
+SS_MULTIVERSION static void add_bytes(const uint8_t *restrict in, float weight, size_t n, float *restrict sum) {
+  for (size_t j = 0; j < n; j++) {
+    sum[j] += weight * (float)in[j];
+  }
+}
+
+SS_MULTIVERSION static void add_floats(const float *restrict in, float weight, size_t n, float *restrict sum) {
+  for (size_t j = 0; j < n; j++) {
+    sum[j] += weight * in[j];
+  }
+}
+
+SS_MULTIVERSION static void round_bytes(const float *restrict in, size_t n, uint8_t *restrict out) {
+  for (size_t j = 0; j < n; j++) {
+    const int value = (int)rintf(in[j]);
+    out[j] = (uint8_t)(value > 255 ? 255 : value);
+  }
+}
+
+/* The place inside 0..size-1 that `i` falls on between two mirrors, each at an outermost pixel. */
+static int mirrored(int i, int size) {
+  if (size == 1) {
+    return 0;
+  }
+  const int period = 2 * (size - 1);
+  const int place = ((i % period) + period) % period;
+  return place < size ? place : period - place;
+}
+
+ss_status ss_blur_gaussian(ss_image *image, int kernel_size, float sigma, ss_view_scratch *scratch, ss_error *error) {
+  if (kernel_size < 1 || kernel_size > MAX_KERNEL || kernel_size % 2 == 0) {
+    return ss_fail(error, SS_USAGE, "a blur kernel of %d pixels is not an odd number from 1 to %d", kernel_size,
+                   MAX_KERNEL);
+  }
+  if (!(sigma > 0.0f)) {
+    return ss_fail(error, SS_USAGE, "a blur of %g pixels is not above 0", (double)sigma);
+  }
+  const int half = kernel_size / 2;
+  double total = 0.0;
+  float weight[MAX_KERNEL];
+  for (int k = 0; k < kernel_size; k++) {
+    total += exp(-0.5 * pow((k - half) / (double)sigma, 2.0));
+  }
+  for (int k = 0; k < kernel_size; k++) {
+    weight[k] = (float)(exp(-0.5 * pow((k - half) / (double)sigma, 2.0)) / total);
+  }
+  const size_t channels = (size_t)image->channels;
+  const size_t row = (size_t)image->width * channels;
+  void *line, *sums, *rows;
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_LINE, row + 2 * (size_t)half * channels, &line, error));
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_STRIP, row * sizeof(float), &sums, error));
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_ROWS, row * (size_t)image->height * sizeof(float), &rows, error));
+  for (int y = 0; y < image->height; y++) {
+    const uint8_t *from = image->pixels + row * (size_t)y;
+    uint8_t *padded = line;
+    memcpy(padded + (size_t)half * channels, from, row);
+    for (int x = 1; x <= half; x++) {
+      memcpy(padded + (size_t)(half - x) * channels, from + (size_t)mirrored(-x, image->width) * channels, channels);
+      memcpy(padded + (size_t)(half + image->width - 1 + x) * channels,
+             from + (size_t)mirrored(image->width - 1 + x, image->width) * channels, channels);
+    }
+    float *sum = (float *)rows + row * (size_t)y;
+    memset(sum, 0, row * sizeof *sum);
+    for (int k = 0; k < kernel_size; k++) {
+      add_bytes(padded + (size_t)k * channels, weight[k], row, sum);
+    }
+  }
+  for (int y = 0; y < image->height; y++) {
+    memset(sums, 0, row * sizeof(float));
+    for (int k = 0; k < kernel_size; k++) {
+      add_floats((float *)rows + row * (size_t)mirrored(y - half + k, image->height), weight[k], row, sums);
+    }
+    round_bytes(sums, row, image->pixels + row * (size_t)y);
+  }
+  return SS_OK;
+}

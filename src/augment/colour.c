@@ -1,0 +1,195 @@
+#include "augment/colour.h"
+
+#include "base/compiler.h"
+
+#include <math.h>
+
+#ifdef __clang__
+#pragma clang fp contract(off)
+#endif
+
+#define PIECE 256 /* pixels whose channels are taken apart at a time */
+
+/* Sixteen-bit weights of red, green and blue in the luma (ITU-R 601-2), which add up to 1. */
+#define LUMA(r, g, b) (((uint32_t)(r)*19595u + (uint32_t)(g)*38470u + (uint32_t)(b)*7471u + 0x8000u) >> 16)
+
+/* base + factor * (value - base), cut towards zero and clipped. */
+#define BLEND(base, factor, value) clip((int)((float)(base) + (factor) * (float)((int)(value) - (int)(base))))
+
+typedef struct colour_planes {
+  uint8_t red[PIECE];
+  uint8_t green[PIECE];
+  uint8_t blue[PIECE];
+} colour_planes;
+
+static inline uint8_t clip(int value) {
+  return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+}
+
+static inline size_t pixel_count(const ss_image *image) {
+  return (size_t)image->width * (size_t)image->height;
+}
+
+static inline void split(const uint8_t *restrict pixels, size_t n, colour_planes *restrict planes) {
+  for (size_t i = 0; i < n; i++) {
+    planes->red[i] = pixels[3 * i];
+    planes->green[i] = pixels[3 * i + 1];
+    planes->blue[i] = pixels[3 * i + 2];
+  }
+}
+
+static inline void merge(const colour_planes *restrict planes, size_t n, uint8_t *restrict pixels) {
+  for (size_t i = 0; i < n; i++) {
+    pixels[3 * i] = planes->red[i];
+    pixels[3 * i + 1] = planes->green[i];
+    pixels[3 * i + 2] = planes->blue[i];
+  }
+}
+
+SS_MULTIVERSION static void blend_with(uint8_t *pixels, size_t n, int base, float factor) {
+  for (size_t i = 0; i < n; i++) {
+    pixels[i] = BLEND(base, factor, pixels[i]);
+  }
+}
+
+SS_MULTIVERSION static uint64_t luma_sum(const uint8_t *pixels, size_t n) {
+  uint64_t total = 0;
+  for (size_t start = 0; start < n; start += PIECE) {
+    const size_t count = n - start < PIECE ? n - start : PIECE;
+    colour_planes planes;
+    split(pixels + 3 * start, count, &planes);
+    uint32_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+      sum += LUMA(planes.red[i], planes.green[i], planes.blue[i]);
+    }
+    total += sum;
+  }
+  return total;
+}
+
+SS_MULTIVERSION static uint64_t byte_sum(const uint8_t *pixels, size_t n) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < n; i++) {
+    total += pixels[i];
+  }
+  return total;
+}
+
+/* Factor 0 is the grey picture, 1 the picture itself. */
+SS_MULTIVERSION static void saturate(uint8_t *pixels, size_t n, float factor) {
+  for (size_t start = 0; start < n; start += PIECE) {
+    const size_t count = n - start < PIECE ? n - start : PIECE;
+    colour_planes planes;
+    split(pixels + 3 * start, count, &planes);
+    for (size_t i = 0; i < count; i++) {
+      const int luma = (int)LUMA(planes.red[i], planes.green[i], planes.blue[i]);
+      planes.red[i] = BLEND(luma, factor, planes.red[i]);
+      planes.green[i] = BLEND(luma, factor, planes.green[i]);
+      planes.blue[i] = BLEND(luma, factor, planes.blue[i]);
+    }
+    merge(&planes, count, pixels + 3 * start);
+  }
+}
+
+SS_MULTIVERSION static void gray_pixels(uint8_t *pixels, size_t n) {
+  for (size_t start = 0; start < n; start += PIECE) {
+    const size_t count = n - start < PIECE ? n - start : PIECE;
+    colour_planes planes;
+    split(pixels + 3 * start, count, &planes);
+    for (size_t i = 0; i < count; i++) {
+      const uint8_t luma = (uint8_t)LUMA(planes.red[i], planes.green[i], planes.blue[i]);
+      planes.red[i] = luma;
+      planes.green[i] = luma;
+      planes.blue[i] = luma;
+    }
+    merge(&planes, count, pixels + 3 * start);
+  }
+}
+
+/* To 8-bit hue, saturation and value, `turn` added to the hue modulo 256, and back. Each product and quotient has the
+ * precision it has in Pillow (float or double): one hue level apart is several levels of a colour apart. */
+SS_MULTIVERSION static void turn_hue(uint8_t *pixels, size_t n, int turn) {
+  for (size_t start = 0; start < n; start += PIECE) {
+    const size_t count = n - start < PIECE ? n - start : PIECE;
+    colour_planes planes;
+    split(pixels + 3 * start, count, &planes);
+    for (size_t i = 0; i < count; i++) {
+      const int red = planes.red[i], green = planes.green[i], blue = planes.blue[i];
+      const int high_rg = red > green ? red : green, low_rg = red < green ? red : green;
+      const int value = high_rg > blue ? high_rg : blue, low = low_rg < blue ? low_rg : blue;
+      const int range = value - low;
+      const float divisor = (float)(range ? range : 1);
+      const float to_red = (float)(value - red) / divisor;
+      const float to_green = (float)(value - green) / divisor;
+      const float to_blue = (float)(value - blue) / divisor;
+      const float near_red = to_blue - to_green;
+      const float near_green = (float)(2.0 + (double)to_red - (double)to_blue);
+      const float near_blue = (float)(4.0 + (double)to_green - (double)to_red);
+      const float sixth = red == value ? near_red : green == value ? near_green : near_blue;
+      const double circle = (double)sixth / 6.0 + 1.0; /* in [5/6, 2): its fraction is the hue */
+      const float hue = (float)(circle >= 1.0 ? circle - 1.0 : circle);
+      const float saturation = (float)range / (float)(value ? value : 1);
+      const int hue8 = ((range ? (int)((double)hue * 255.0) : 0) + turn) & 255;
+      const int saturation8 = (int)((double)saturation * 255.0);
+
+      const double place = (double)hue8 * 6.0 / 255.0; /* 0 to 6 */
+      const int sector = (int)place;
+      const float part = (float)(place - (double)(float)sector);
+      const float strength = (float)((double)saturation8 / 255.0);
+      const int p = (int)((double)value * (1.0 - (double)strength) + 0.5);
+      const int q = (int)((double)value * (1.0 - (double)(strength * part)) + 0.5);
+      const int t = (int)((double)value * (1.0 - (double)strength * (1.0 - (double)part)) + 0.5);
+      /* Sector 6 is sector 0 again. Red goes value q p p t value, green t value value q p p, blue p p t value value q.
+       */
+      const int r = sector == 1 ? q : sector == 2 || sector == 3 ? p : sector == 4 ? t : value;
+      const int g = sector == 1 || sector == 2 ? value : sector == 3 ? q : sector == 4 || sector == 5 ? p : t;
+      const int b = sector == 2 ? t : sector == 3 || sector == 4 ? value : sector == 5 ? q : p;
+      planes.red[i] = (uint8_t)r;
+      planes.green[i] = (uint8_t)g;
+      planes.blue[i] = (uint8_t)b;
+    }
+    merge(&planes, count, pixels + 3 * start);
+  }
+}
+
+void ss_adjust_brightness(ss_image *image, float factor) {
+  blend_with(image->pixels, pixel_count(image) * (size_t)image->channels, 0, factor);
+}
+
+void ss_adjust_contrast(ss_image *image, float factor) {
+  const size_t n = pixel_count(image);
+  const uint64_t sum = image->channels == 3 ? luma_sum(image->pixels, n) : byte_sum(image->pixels, n);
+  const int mean = (int)((double)sum / (double)n + 0.5);
+  blend_with(image->pixels, n * (size_t)image->channels, mean, factor);
+}
+
+void ss_adjust_saturation(ss_image *image, float factor) {
+  if (image->channels == 3) {
+    saturate(image->pixels, pixel_count(image), factor);
+  }
+}
+
+void ss_adjust_hue(ss_image *image, float factor) {
+  if (image->channels == 3) {
+    turn_hue(image->pixels, pixel_count(image), (int)((double)factor * 255.0) & 255);
+  }
+}
+
+void ss_to_gray(ss_image *image) {
+  if (image->channels == 3) {
+    gray_pixels(image->pixels, pixel_count(image));
+  }
+}
+
+ss_status ss_gray_channel(const ss_image *in, ss_image *out, ss_error *error) {
+  if (in->channels == 1) {
+    return ss_image_copy(out, in, error);
+  }
+  SS_TRY(ss_image_resize_buffer(out, in->width, in->height, 1, error));
+  const size_t n = pixel_count(in);
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t *pixel = in->pixels + 3 * i;
+    out->pixels[i] = (uint8_t)LUMA(pixel[0], pixel[1], pixel[2]);
+  }
+  return SS_OK;
+}
