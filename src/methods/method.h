@@ -1,0 +1,156 @@
+/* The interface of methods. A method is one file under methods/image/ (video/, sound/) that defines one ss_method, and
+ * one line in methods/table.h.
+ *
+ * The trainer calls its slots in this order: configure once; views in loader threads for each sample; loss when the
+ * graph is recorded; before_epoch and after_step while training; picture now and then. A method knows graphs and views,
+ * not devices, threads or files. */
+#ifndef SS_METHODS_METHOD_H
+#define SS_METHODS_METHOD_H
+
+#include "augment/scratch.h"
+#include "base/random.h"
+#include "engine/operations.h"
+#include "methods/option.h"
+#include "nets/backbone.h"
+
+#define SS_MAX_METHOD_INPUTS 8
+#define SS_MAX_PLAYERS 2
+
+typedef enum ss_modality { SS_MODALITY_IMAGE, SS_MODALITY_VIDEO, SS_MODALITY_SOUND } ss_modality;
+
+typedef struct ss_paper {
+  const char *title;
+  const char *authors;
+  const char *venue; /* "ICML 2020" */
+} ss_paper;
+
+/* Named settings: `pairs` is "key=value key=value", of the method's options and the training's. */
+typedef struct ss_recipe {
+  const char *name;
+  const char *what;
+  const char *pairs;
+} ss_recipe;
+
+/* An input of the graph that views fills: `views` tensors of `shape` for each sample. In the graph it is one tensor
+ * (views * batch, shape...), view by view: all samples' first views, then all second ones ... */
+typedef struct ss_method_input {
+  const char *name;
+  ss_dtype dtype; /* SS_F32 or SS_I32 */
+  ss_shape shape; /* of one view; rank 0: a single number */
+  int views;
+} ss_method_input;
+
+/* A method configured for a run. */
+typedef struct ss_task {
+  const struct ss_method *method;
+  const ss_settings *settings; /* the method's options and the training's (train/config.h) */
+  ss_backbone_options backbone;
+  int size;    /* pixels a side */
+  int batch;   /* samples a step */
+  int classes; /* of the data; 0: no labels */
+  uint64_t seed;
+  int64_t steps, steps_per_epoch;
+  ss_method_input inputs[SS_MAX_METHOD_INPUTS]; /* set by configure */
+  int input_count;
+  void *state; /* the method's own; made by configure, freed by release */
+} ss_task;
+
+/* One sample on its way to views. */
+typedef struct ss_sample {
+  const ss_image *image;
+  int label;      /* -1: none */
+  uint32_t epoch; /* with index names the sample's random numbers */
+  uint32_t index; /* in the source */
+  uint64_t seed;
+  ss_view_scratch *scratch; /* this thread's */
+  ss_image *work;           /* SS_WORK_IMAGES buffers of this thread */
+} ss_sample;
+#define SS_WORK_IMAGES 4
+
+/* The random stream of one view of a sample. */
+ss_random ss_sample_random(const ss_sample *sample, uint32_t view);
+
+/* Where view `view` of input `input` of a sample is to be written: float32 or int32 as the input says. `slot` is what
+ * views was given. */
+void *ss_view_slot(const ss_task *task, void *slot, int input, int view);
+/* Bytes of one view of an input, and of a sample's whole slot. */
+size_t ss_view_bytes(const ss_method_input *input);
+size_t ss_slot_bytes(const ss_task *task);
+
+/* The graph being recorded for a method, and what it says of it. */
+typedef struct ss_build {
+  const ss_task *task;
+  ss_graph *graph;
+  ss_tensor *inputs[SS_MAX_METHOD_INPUTS]; /* in the order of task->inputs */
+  int batch;                               /* samples */
+  /* set by the method: */
+  ss_tensor *losses[SS_MAX_PLAYERS]; /* scalars, one a player (one player: losses[0]) */
+  ss_tensor *score;                  /* scalar: the pretext task's own score, a share (0 to 1) where score.per_cent */
+  ss_tensor *embeddings;             /* (M, D), watched for collapse; NULL: not a joint embedding */
+  ss_tensor *prediction;             /* what picture is to be shown; NULL: nothing */
+} ss_build;
+
+/* Records the task's backbone on images (M, H, W, 3) as "backbone. ..." */
+ss_backbone_layers ss_build_backbone(ss_build *build, ss_tensor *images);
+/* The same network under another name (a momentum encoder: "momentum."). */
+ss_backbone_layers ss_build_backbone_as(ss_build *build, ss_tensor *images, const char *scope);
+
+/* The pretext task's score on held-out samples. */
+typedef struct ss_score {
+  const char *what; /* "accuracy of the predicted rotation" */
+  bool higher_is_better;
+  bool per_cent;                         /* the tensor is a share, shown as 0 to 100 */
+  double (*chance)(const ss_task *task); /* in the same unit as it is shown; NULL: none */
+} ss_score;
+
+/* A batch as the network saw it, for picture. */
+typedef struct ss_shown {
+  const void *inputs[SS_MAX_METHOD_INPUTS]; /* (views * batch, shape...) */
+  const float *prediction;                  /* of build.prediction; NULL without one */
+  int batch;
+} ss_shown;
+
+/* An array that belongs to the run besides parameters (a queue, centroids): saved in checkpoints. */
+typedef struct ss_state_array {
+  const char *name;
+  ss_dtype dtype;
+  ss_shape shape;
+  void *values;
+} ss_state_array;
+
+typedef struct ss_method {
+  const char *name;
+  ss_modality modality;
+  const char *summary; /* one line */
+  ss_paper paper;
+  const ss_option *options; /* ended by a zeroed one; NULL: none */
+  const char *defaults;     /* training options that differ from the general ones: "lr=0.06 epochs=200" */
+  const ss_recipe *recipes; /* ended by a zeroed one; NULL: none */
+  const char *changes;      /* what differs from the paper for small images; NULL: nothing */
+  bool needs_labels;
+  bool untrained; /* nothing is learned: the run is its initialisation */
+  ss_score score;
+  const char *players[SS_MAX_PLAYERS]; /* prefixes of each player's parameters, trained in turns; NULL: one, "" */
+
+  /* Checks options against each other and the data, fills task->inputs, makes task->state. */
+  ss_status (*configure)(ss_task *task, ss_error *error);
+  void (*release)(ss_task *task);
+  /* Writes one sample's views and free labels into `slot` (ss_view_slot). Runs in a loader thread. */
+  ss_status (*views)(const ss_task *task, ss_sample *sample, void *slot, ss_error *error);
+  /* Records the losses and the score. In an evaluation graph (ss_graph_is_training) the score alone is read. */
+  void (*loss)(ss_build *build);
+  /* Draws what the network saw and predicted. */
+  ss_status (*picture)(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
+  /* Optional: at the start of an epoch (new pseudo-labels), after each update (momentum encoder, queue). */
+  ss_status (*before_epoch)(ss_task *task, ss_parameters *parameters, int64_t epoch, ss_error *error);
+  ss_status (*after_step)(ss_task *task, ss_parameters *parameters, int64_t step, ss_error *error);
+  /* Optional: the index-th array to be saved; false after the last. */
+  bool (*state)(ss_task *task, size_t index, ss_state_array *array);
+} ss_method;
+
+/* All methods, ended by NULL, in the table's order. */
+const ss_method *const *ss_methods(void);
+/* The method of that name; SS_USAGE with the nearest name if there is none. */
+ss_status ss_method_find(const char *name, const ss_method **out, ss_error *error);
+
+#endif

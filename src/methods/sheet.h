@@ -1,0 +1,23 @@
+/* Sheets: what a network saw and predicted, as one picture. */
+#ifndef SS_METHODS_SHEET_H
+#define SS_METHODS_SHEET_H
+
+#include "methods/method.h"
+
+/* A sheet of tiles on a light ground with gaps between them. */
+ss_status ss_sheet_new(ss_image *sheet, int columns, int rows, int tile, ss_error *error);
+/* Puts a picture, enlarged by whole pixels or averaged down to the tile's size, at (column, row). */
+void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image *picture);
+/* Frames the tile at (column, row) in a colour. */
+void ss_sheet_frame(ss_image *sheet, int tile, int column, int row, const uint8_t colour[3]);
+/* An arrow on the tile that points to where the picture's top went after `quarters` turns counter-clockwise. */
+void ss_sheet_arrow(ss_image *sheet, int tile, int column, int row, int quarters, const uint8_t colour[3]);
+
+extern const uint8_t ss_colour_right[3], ss_colour_wrong[3];
+
+/* The views of up to twelve samples, one column a sample, one row a view, of the image input `input`. */
+ss_status ss_sheet_of_views(const ss_task *task, const ss_shown *shown, int input, ss_image *out, ss_error *error);
+/* The same for rotation: the predicted arrow on each view, framed by right and wrong. */
+ss_status ss_sheet_of_rotations(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
+
+#endif

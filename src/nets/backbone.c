@@ -1,0 +1,75 @@
+#include "nets/backbone.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static const ss_architecture *const architectures[] = {&ss_resnet18,   &ss_resnet34, &ss_resnet50, &ss_alexnet,
+                                                       &ss_alexnet_bn, &ss_vgg11,    &ss_vgg11_bn, &ss_vgg13,
+                                                       &ss_vgg13_bn,   &ss_vgg16,    &ss_vgg16_bn};
+enum { architecture_count = sizeof architectures / sizeof *architectures };
+
+const char *const *ss_backbone_names(void) {
+  static const char *const names[] = {"resnet18", "resnet34", "resnet50", "alexnet", "alexnet_bn", "vgg11",
+                                      "vgg11_bn", "vgg13",    "vgg13_bn", "vgg16",   "vgg16_bn",   NULL};
+  return names;
+}
+
+static const ss_architecture *find(const char *name) {
+  for (int i = 0; i < architecture_count; i++) {
+    if (strcmp(architectures[i]->name, name) == 0) {
+      return architectures[i];
+    }
+  }
+  return NULL;
+}
+
+static int width_of(const ss_backbone_options *options) {
+  return options->width ? options->width : 64;
+}
+
+ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error) {
+  const ss_architecture *architecture = find(options->arch);
+  if (!architecture) {
+    const char *nearest = ss_text_nearest(options->arch, ss_backbone_names(), architecture_count);
+    return ss_fail(
+        error, SS_USAGE, "unknown architecture: %s%s%s", options->arch,
+        nearest ? "; did you mean " : "; the known ones are resnet18, resnet34, resnet50, alexnet, vgg11_bn, ...",
+        nearest ? nearest : "");
+  }
+  const int width = width_of(options);
+  if (width < 4 || width > 1024) {
+    return ss_fail(error, SS_USAGE, "the width must be from 4 to 1024 channels, not %d", width);
+  }
+  if (options->size < architecture->smallest_size) {
+    return ss_fail(error, SS_USAGE, "%s needs pictures of at least %d px, not %d; use --size %d or another --arch",
+                   options->arch, architecture->smallest_size, options->size, architecture->smallest_size);
+  }
+  return SS_OK;
+}
+
+ss_stem ss_backbone_stem(const ss_backbone_options *options) {
+  const ss_architecture *architecture = find(options->arch);
+  if (!architecture || !architecture->two_stems) {
+    return SS_STEM_LARGE;
+  }
+  if (options->stem != SS_STEM_AUTO) {
+    return options->stem;
+  }
+  return options->size <= 64 ? SS_STEM_SMALL : SS_STEM_LARGE;
+}
+
+int ss_backbone_dim(const ss_backbone_options *options) {
+  const ss_architecture *architecture = find(options->arch);
+  return architecture ? (int)((int64_t)architecture->dim * width_of(options) / 64) : 0;
+}
+
+ss_backbone_layers ss_backbone_build(ss_graph *graph, ss_tensor *images, const ss_backbone_options *options) {
+  ss_backbone_layers layers = {0};
+  const ss_architecture *architecture = find(options->arch);
+  if (architecture) {
+    architecture->build(graph, images, architecture, width_of(options), ss_backbone_stem(options), &layers);
+    layers.output = layers.count ? ss_global_average_pool(graph, layers.tensors[layers.count - 1]) : NULL;
+  }
+  return layers;
+}

@@ -1,0 +1,66 @@
+/* Backbones: the encoders that methods train and that are measured and handed on. Parameters have torchvision's names.
+ */
+#ifndef SS_NETS_BACKBONE_H
+#define SS_NETS_BACKBONE_H
+
+#include "engine/operations.h"
+
+#define SS_MAX_LAYERS 8
+
+typedef enum ss_stem {
+  SS_STEM_AUTO,  /* small for input up to 64 px, large above */
+  SS_STEM_SMALL, /* 3x3, stride 1, no max-pool: the CIFAR stem (ResNets) */
+  SS_STEM_LARGE  /* 7x7, stride 2, max-pool */
+} ss_stem;
+
+typedef struct ss_backbone_options {
+  const char *arch; /* a name of ss_backbone_names */
+  int width;        /* channels of the first stage; every other layer's scale with it; 0: 64, torchvision's */
+  int size;         /* input pixels a side, for SS_STEM_AUTO */
+  ss_stem stem;
+} ss_backbone_options;
+
+/* What a built backbone offers: its layers in order of depth (N, H, W, C), and its output (N, D), the global average of
+ * the last. */
+typedef struct ss_backbone_layers {
+  int count;
+  const char *names[SS_MAX_LAYERS]; /* "conv1", "layer1", ... */
+  ss_tensor *tensors[SS_MAX_LAYERS];
+  ss_tensor *output;
+} ss_backbone_layers;
+
+/* The known architectures, ended by NULL. */
+const char *const *ss_backbone_names(void);
+
+/* SS_USAGE for an unknown arch (with the nearest name), a width that does not scale to whole channels, a size too small
+ * for the architecture. */
+ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error);
+
+/* The stem that SS_STEM_AUTO means for these options; SS_STEM_LARGE for architectures with one stem. */
+ss_stem ss_backbone_stem(const ss_backbone_options *options);
+
+/* Channels of the output. */
+int ss_backbone_dim(const ss_backbone_options *options);
+
+/* Records the backbone on images (N, H, W, 3) in the graph's current scope. Check the options first. */
+ss_backbone_layers ss_backbone_build(ss_graph *graph, ss_tensor *images, const ss_backbone_options *options);
+
+/* One family of architectures: what resnet.c, alexnet.c and vgg.c define. */
+typedef struct ss_architecture {
+  const char *name;
+  int smallest_size; /* input pixels */
+  int dim;           /* output channels at width 64 */
+  bool two_stems;
+  void (*build)(ss_graph *graph, ss_tensor *images, const struct ss_architecture *self, int width, ss_stem stem,
+                ss_backbone_layers *layers);
+  int blocks[4];   /* ResNet: blocks a stage */
+  bool bottleneck; /* ResNet */
+  bool norm;       /* AlexNet, VGG: batch norm after each convolution */
+  const int *plan; /* VGG: channels of each convolution, 0 for a max-pool, ended by -1 */
+} ss_architecture;
+
+extern const ss_architecture ss_resnet18, ss_resnet34, ss_resnet50;
+extern const ss_architecture ss_alexnet, ss_alexnet_bn;
+extern const ss_architecture ss_vgg11, ss_vgg11_bn, ss_vgg13, ss_vgg13_bn, ss_vgg16, ss_vgg16_bn;
+
+#endif
