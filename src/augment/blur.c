@@ -38,7 +38,8 @@ static extended_box box_make(float sigma) {
   return box;
 }
 
-/* n bytes: the box over source[0..2 * radius + 2], the first and last of which are the ends. Sums are below 2^32. */
+/* n bytes: the box over source[0..2 * radius + 2], the first and last of which are the ends. Up to MAX_SIGMA the radius
+ * is at most 100, so that a sum fits in 16 bits and its product in 32. */
 SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box box, size_t n, uint8_t *out) {
   const int ends = 2 * box.radius + 2;
   if (n < SS_LANES) {
@@ -54,16 +55,17 @@ SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box 
   }
   for (size_t start = 0; start < n; start += SS_LANES) {
     const size_t j = start + SS_LANES <= n ? start : n - SS_LANES;
-    ss_lanes sum, first, last, next;
-    ss_lanes_load(&first, source[0] + j);
-    ss_lanes_load(&last, source[ends] + j);
-    ss_lanes_load(&sum, source[1] + j);
+    ss_lane_words sum, both, next;
+    ss_lanes_load_words(&both, source[0] + j);
+    ss_lanes_load_words(&next, source[ends] + j);
+    both += next;
+    ss_lanes_load_words(&sum, source[1] + j);
     for (int k = 2; k < ends; k++) {
-      ss_lanes_load(&next, source[k] + j);
+      ss_lanes_load_words(&next, source[k] + j);
       sum += next;
     }
-    typedef uint32_t unsigned_lanes __attribute__((vector_size(64)));
-    const unsigned_lanes total = (unsigned_lanes)sum * box.whole + (unsigned_lanes)(first + last) * box.part;
+    const ss_lanes_unsigned total = __builtin_convertvector(sum, ss_lanes_unsigned) * box.whole +
+                                    __builtin_convertvector(both, ss_lanes_unsigned) * box.part;
     const ss_lanes rounded = (ss_lanes)((total + (1u << 23)) >> 24);
     ss_lanes_store(out + j, &rounded);
   }

@@ -118,35 +118,32 @@ SS_MULTIVERSION static void turn_hue(uint8_t *pixels, size_t n, int turn) {
       const int high_rg = red > green ? red : green, low_rg = red < green ? red : green;
       const int value = high_rg > blue ? high_rg : blue, low = low_rg < blue ? low_rg : blue;
       const int range = value - low;
-      const float divisor = (float)(range ? range : 1);
-      const float to_red = (float)(value - red) / divisor;
-      const float to_green = (float)(value - green) / divisor;
-      const float to_blue = (float)(value - blue) / divisor;
-      const float near_red = to_blue - to_green;
-      const float near_green = (float)(2.0 + (double)to_red - (double)to_blue);
-      const float near_blue = (float)(4.0 + (double)to_green - (double)to_red);
-      const float sixth = red == value ? near_red : green == value ? near_green : near_blue;
+      /* Masks in place of branches. Where all are equal the hue comes out as 0. */
+      const int is_red = -(red == value), is_green = -(green == value) & ~is_red, is_blue = ~(is_red | is_green);
+      const int after = (is_red & blue) | (is_green & red) | (is_blue & green);
+      const int before = (is_red & green) | (is_green & blue) | (is_blue & red);
+      const float divisor = (float)(range + (range == 0));
+      const float ahead = (float)(value - after) / divisor, behind = (float)(value - before) / divisor;
+      const double base = (double)((is_green & 2) | (is_blue & 4));
+      const float sixth = (float)(base + (double)ahead - (double)behind);
       const double circle = (double)sixth / 6.0 + 1.0; /* in [5/6, 2): its fraction is the hue */
-      const float hue = (float)(circle >= 1.0 ? circle - 1.0 : circle);
-      const float saturation = (float)range / (float)(value ? value : 1);
-      const int hue8 = ((range ? (int)((double)hue * 255.0) : 0) + turn) & 255;
+      const float hue = (float)(circle - (double)(int)circle);
+      const float saturation = (float)range / (float)(value + (value == 0));
+      const int hue8 = ((int)((double)hue * 255.0) + turn) & 255;
       const int saturation8 = (int)((double)saturation * 255.0);
 
-      const double place = (double)hue8 * 6.0 / 255.0; /* 0 to 6 */
-      const int sector = (int)place;
-      const float part = (float)(place - (double)(float)sector);
+      const double place = (double)hue8 * 6.0 / 255.0;
+      const int sector = (int)place; /* 0 to 6; 6 is 0 again */
+      const float part = (float)(place - (double)sector);
       const float strength = (float)((double)saturation8 / 255.0);
       const int p = (int)((double)value * (1.0 - (double)strength) + 0.5);
       const int q = (int)((double)value * (1.0 - (double)(strength * part)) + 0.5);
       const int t = (int)((double)value * (1.0 - (double)strength * (1.0 - (double)part)) + 0.5);
-      /* Sector 6 is sector 0 again. Red goes value q p p t value, green t value value q p p, blue p p t value value q.
-       */
-      const int r = sector == 1 ? q : sector == 2 || sector == 3 ? p : sector == 4 ? t : value;
-      const int g = sector == 1 || sector == 2 ? value : sector == 3 ? q : sector == 4 || sector == 5 ? p : t;
-      const int b = sector == 2 ? t : sector == 3 || sector == 4 ? value : sector == 5 ? q : p;
-      planes.red[i] = (uint8_t)r;
-      planes.green[i] = (uint8_t)g;
-      planes.blue[i] = (uint8_t)b;
+      const int in1 = -(sector == 1), in2 = -(sector == 2), in3 = -(sector == 3), in4 = -(sector == 4),
+                in5 = -(sector == 5), in0 = ~(in1 | in2 | in3 | in4 | in5);
+      planes.red[i] = (uint8_t)((value & (in0 | in5)) | (q & in1) | (p & (in2 | in3)) | (t & in4));
+      planes.green[i] = (uint8_t)((value & (in1 | in2)) | (q & in3) | (p & (in4 | in5)) | (t & in0));
+      planes.blue[i] = (uint8_t)((value & (in3 | in4)) | (q & in5) | (p & (in0 | in1)) | (t & in2));
     }
     merge(&planes, count, pixels + 3 * start);
   }

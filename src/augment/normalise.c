@@ -50,14 +50,27 @@ SS_MULTIVERSION static void floats_to_bf16(const float *restrict in, size_t n, s
   }
 }
 
+/* Inlined with both numbers known, so that a pixel is moved without a loop. */
+static inline void fetch_pixels(const uint8_t *pixel, ptrdiff_t step, int count, const int channels, const bool grey,
+                                uint8_t *out) {
+  for (int i = 0; i < count; i++, pixel += step, out += channels) {
+    for (int c = 0; c < channels; c++) {
+      out[c] = pixel[grey ? 0 : c];
+    }
+  }
+}
+
 /* `count` pixels of a row from column `x` on, mirrored or repeated as asked, `channels` bytes each. */
 static void fetch(const ss_image *image, int y, int x, int count, int channels, bool flip, uint8_t *out) {
   const uint8_t *row = image->pixels + (size_t)y * (size_t)image->width * (size_t)image->channels;
-  for (int i = 0; i < count; i++) {
-    const uint8_t *pixel = row + (size_t)(flip ? image->width - 1 - x - i : x + i) * (size_t)image->channels;
-    for (int c = 0; c < channels; c++) {
-      *out++ = pixel[image->channels == 1 ? 0 : c];
-    }
+  const uint8_t *pixel = row + (size_t)(flip ? image->width - 1 - x : x) * (size_t)image->channels;
+  const ptrdiff_t step = flip ? -image->channels : image->channels;
+  if (channels == 3 && image->channels == 3) {
+    fetch_pixels(pixel, step, count, 3, false, out);
+  } else if (channels == 3) {
+    fetch_pixels(pixel, step, count, 3, true, out);
+  } else {
+    fetch_pixels(pixel, step, count, 1, true, out);
   }
 }
 

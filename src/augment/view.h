@@ -58,8 +58,8 @@ ss_view_options ss_view_options_crop(int size, float min_scale);
 /* SS_USAGE, with the field's name, when an option is out of its range. Call it once before drawing. */
 ss_status ss_view_options_check(const ss_view_options *options, ss_error *error);
 
-/* Draws a view of a width x height picture. The numbers taken from `random` depend on the options and the picture's
- * size only. */
+/* Draws a view of a width x height picture. Every field is drawn whatever the probabilities say, so that after the crop
+ * the same numbers of the stream mean the same for all options. */
 ss_view_draw ss_view_draw_random(const ss_view_options *options, int width, int height, ss_random *random);
 
 /* Makes the drawn view of `in`: options->size square, in's channels, 8 bits. `out` must be another image. */
