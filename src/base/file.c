@@ -10,20 +10,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-ss_status ss_fail_file(ss_error *error, const char *verb, const char *path, int error_number) {
-  switch (error_number) {
-    case ENOSPC:
-      return ss_fail(error, SS_FAILED, "cannot %s %s: the disk is full; free some space and run again", verb, path);
-    case EDQUOT:
-      return ss_fail(error, SS_FAILED, "cannot %s %s: the disk quota is used up; free some space and run again", verb,
-                     path);
-    case ENOMEM:
-      return ss_fail(error, SS_NO_MEMORY, "cannot %s %s: not enough memory", verb, path);
-    default: {
-      char buffer[128];
-      return ss_fail(error, SS_FAILED, "cannot %s %s: %s", verb, path, strerror_r(error_number, buffer, sizeof buffer));
-    }
+void ss_error_set_file(ss_error *error, const char *verb, const char *path, int error_number) {
+  char buffer[128];
+  const char *why = strerror_r(error_number, buffer, sizeof buffer);
+  if (error_number == ENOSPC) {
+    why = "the disk is full; free some space and run again";
+  } else if (error_number == EDQUOT) {
+    why = "the disk quota is used up; free some space and run again";
+  } else if (error_number == ENOMEM) {
+    why = "not enough memory";
   }
+  ss_error_set(error, "cannot %s %s: %s", verb, path, why);
 }
 
 /* Reads until `size` bytes are there or the file ends. */

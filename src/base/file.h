@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 /* Reads the file into *data (owned by the caller, freed with free()), `size` bytes and one more that is 0, so that
@@ -58,7 +59,13 @@ ss_status ss_path_join(char **joined, const char *folder, const char *name, ss_e
 /* What follows the last slash; points into `path`. */
 const char *ss_path_name(const char *path);
 
-/* Fails with "cannot VERB PATH: why", the why being errno's with a word on what to do for a full disk. */
-ss_status ss_fail_file(ss_error *error, const char *verb, const char *path, int error_number);
+/* Leaves "cannot VERB PATH: why" in `error`, the why being errno's with a word on what to do for a full disk. */
+void ss_error_set_file(ss_error *error, const char *verb, const char *path, int error_number);
+
+/* The same, for `return ss_fail_file(error, "read", path, errno);`. */
+static inline ss_status ss_fail_file(ss_error *error, const char *verb, const char *path, int error_number) {
+  ss_error_set_file(error, verb, path, error_number);
+  return error_number == ENOMEM ? SS_NO_MEMORY : SS_FAILED;
+}
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,9 +139,8 @@ ss_status ss_file_writer_write(ss_file_writer *writer, const void *data, size_t 
 ss_status ss_file_writer_rewrite(ss_file_writer *writer, uint64_t offset, const void *data, size_t size,
                                  ss_error *error) {
   if (offset > writer->size || size > writer->size - offset) {
-    return ss_fail(error, SS_FAILED, "cannot write over bytes %llu to %llu of %s: it has only %llu",
-                   (unsigned long long)offset, (unsigned long long)(offset + size), writer->path,
-                   (unsigned long long)writer->size);
+    return ss_fail(error, SS_FAILED, "cannot write over %zu bytes at %" PRIu64 " of %s: it has only %" PRIu64, size,
+                   offset, writer->path, writer->size);
   }
   errno = 0;
   if (writer->failed || fseeko(writer->stream, (off_t)offset, SEEK_SET) != 0 ||

@@ -174,7 +174,7 @@ static bool breaks_lines(const cJSON *json, bool indent) {
   return false;
 }
 
-static void append(ss_text *text, const cJSON *json, bool indent, int level) {  // NOLINT(misc-no-recursion)
+static void append(ss_text *text, const cJSON *json, bool indent, int level) {
   if (cJSON_IsNumber(json)) {
     ss_json_append_number(text, json->valuedouble);
   } else if (cJSON_IsString(json)) {

@@ -22,7 +22,7 @@ static void strings_grow(void **state) {
   char *string;
   assert_int_equal(ss_text_finish(&text, &string, &error), SS_OK);
   assert_int_equal(strlen(string), 8000);
-  assert_memory_equal(string + 8 * 123, "ab0123cdab0124cd", 16);
+  assert_memory_equal(string + (size_t)8 * 123, "ab0123cdab0124cd", 16);
   free(string);
   assert_null(text.data);
 

@@ -131,7 +131,7 @@ static void indices_and_palette_come_back(void **state) {
 static void sixteen_bits_come_back(void **state) {
   (void)state;
   uint16_t values[31 * 3];
-  for (size_t i = 0; i < 31 * 3; i++) {
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
     values[i] = (uint16_t)(i * 701);
   }
   values[0] = 0x0102;
@@ -144,7 +144,7 @@ static void sixteen_bits_come_back(void **state) {
   uint8_t *raw = decode(path, SPNG_FMT_RAW, &header, NULL, &size); /* big-endian, as in the file */
   assert_int_equal(header.bit_depth, 16);
   assert_int_equal(size, sizeof values);
-  for (size_t i = 0; i < 31 * 3; i++) {
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
     assert_int_equal(raw[2 * i] << 8 | raw[2 * i + 1], values[i]);
   }
   free(raw);
