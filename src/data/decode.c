@@ -152,6 +152,15 @@ static ss_status turn(ss_image *to, const ss_image *from, int orientation, ss_er
   return SS_OK;
 }
 
+ss_status ss_decode_give_channels(ss_image *image, int channels, ss_error *error) {
+  if (channels == 1 && image->channels == 3) {
+    rgb_to_grey(image);
+  } else if (channels != 1 && image->channels == 1) {
+    return grey_to_rgb(image, error);
+  }
+  return SS_OK;
+}
+
 ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
                             ss_image *out, ss_error *error) {
   ss_decode_options asked = options ? *options : (ss_decode_options){0};
@@ -171,19 +180,13 @@ ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t si
       SS_TRY(formats[i].decode(decoder, bytes, size, &asked, out, &orientation, error));
     }
   }
-  if (asked.channels == 1 && out->channels == 3) {
-    rgb_to_grey(out);
-  }
   if (orientation != 1) {
     SS_TRY(turn(&decoder->turned, out, orientation, error));
     const ss_image turned = decoder->turned;
     decoder->turned = *out;
     *out = turned;
   }
-  if (asked.channels != 1 && out->channels == 1) {
-    SS_TRY(grey_to_rgb(out, error));
-  }
-  return SS_OK;
+  return ss_decode_give_channels(out, asked.channels, error);
 }
 
 ss_status ss_decode_image(const uint8_t *bytes, size_t size, const ss_decode_options *options, ss_image *out,

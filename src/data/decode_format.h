@@ -35,6 +35,9 @@ ss_status ss_decode_pnm(ss_decoder *decoder, const uint8_t *bytes, size_t size, 
 /* Fails unless a picture of this size is allowed. */
 ss_status ss_decode_check_size(uint64_t width, uint64_t height, const ss_decode_options *options, ss_error *error);
 
+/* Makes `image` grey if `channels` is 1, else RGB. */
+ss_status ss_decode_give_channels(ss_image *image, int channels, ss_error *error);
+
 static inline uint32_t ss_little_16(const uint8_t *bytes) {
   return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8;
 }

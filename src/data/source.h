@@ -32,12 +32,13 @@ typedef enum ss_part {
 ss_status ss_source_open(const char *data, ss_source **source, ss_error *error);
 void ss_source_close(ss_source *source); /* NULL is fine */
 
-const char *ss_source_kind(const ss_source *source); /* "folder", "CIFAR-10", "tar shards", ... */
-const char *ss_source_path(const ss_source *source); /* DATA as it was given */
-uint32_t ss_source_count(const ss_source *source);   /* samples of all parts; at least 1 */
+const char *ss_source_kind_name(const ss_source *source); /* for people: "folder", "CIFAR-10", "tar shards", ... */
+const char *ss_source_path(const ss_source *source);      /* DATA as it was given */
+uint32_t ss_source_count(const ss_source *source);        /* samples of all parts; at least 1 */
 bool ss_source_has_part(const ss_source *source, ss_part part);
 
-/* Of sample 0 to count-1. The order is the same at each open: by part, class name, then file name in byte order. */
+/* Of sample 0 to count-1. The order is the same at each open: in folders by part, class name, then file name in byte
+ * order; elsewhere by part, then as stored. */
 int ss_source_label(const ss_source *source, uint32_t sample);        /* 0 to class_count-1, -1: none */
 ss_part ss_source_part(const ss_source *source, uint32_t sample);     /* which part it belongs to */
 const char *ss_source_name(const ss_source *source, uint32_t sample); /* path relative to DATA, e.g. "cat/1.jpg" or
