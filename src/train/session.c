@@ -1,0 +1,388 @@
+#include "train/session.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "io/png.h"
+#include "nets/model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ss_session_note(const ss_session *session, const char *format, ...) {
+  if (!session->observer->note) {
+    return;
+  }
+  char line[600];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(line, sizeof line, format, arguments);
+  va_end(arguments);
+  session->observer->note(session->observer->context, line);
+}
+
+/* At most SS_HELD_OUT_MOST, evenly over the part, so that every class has its share. */
+static void thin_out(ss_subset *held) {
+  if (held->count > SS_HELD_OUT_MOST) {
+    for (uint32_t i = 0; i < SS_HELD_OUT_MOST; i++) {
+      held->samples[i] = held->samples[(uint64_t)i * held->count / SS_HELD_OUT_MOST];
+    }
+    held->count = SS_HELD_OUT_MOST;
+  }
+}
+
+static ss_task make_task(const ss_session *session, int batch) {
+  const ss_settings *settings = session->config->settings;
+  const int size = (int)ss_settings_int(settings, "size");
+  return (ss_task){.method = session->config->method,
+                   .settings = settings,
+                   .backbone = {.arch = ss_settings_text(settings, "arch"),
+                                .width = (int)ss_settings_int(settings, "width"),
+                                .size = size},
+                   .size = size,
+                   .batch = batch,
+                   .classes = ss_source_class_count(session->source),
+                   .seed = (uint64_t)ss_settings_int(settings, "seed"),
+                   .steps = session->steps,
+                   .steps_per_epoch = session->steps_per_epoch};
+}
+
+ss_status ss_session_open(ss_session *session, ss_config *config, const ss_observer *observer, ss_error *error) {
+  memset(session, 0, sizeof *session);
+  session->config = config;
+  session->observer = observer;
+  SS_TRY(ss_source_open(config->data, &session->source, error));
+  const ss_method *method = config->method;
+  if (method->needs_labels && ss_source_class_count(session->source) == 0) {
+    return ss_fail(error, SS_FAILED, "%s needs labels, and there are none: %s; put the pictures into a folder a class",
+                   method->name, config->data);
+  }
+  SS_TRY(ss_subset_for_pretext(session->source, !method->needs_labels,
+                               (uint32_t)ss_settings_int(config->settings, "limit"), &session->train, &session->held,
+                               &session->held_out, error));
+  thin_out(&session->held);
+  SS_TRY(ss_config_resolve(config, session->source, session->train.count, error));
+  session->accumulate = (int)ss_settings_int(config->settings, "accumulate");
+  session->steps = ss_settings_int(config->settings, "steps");
+  const int64_t batch = ss_settings_int(config->settings, "batch");
+  const int64_t per_epoch = (int64_t)session->train.count / batch / session->accumulate;
+  session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
+  session->task = make_task(session, (int)batch);
+  return ss_backbone_check(&session->task.backbone, error);
+}
+
+/* Records the method's graph on a batch. */
+static ss_status record(const ss_session *session, const ss_task *task, bool training, int player,
+                        ss_recorded *recorded, ss_error *error) {
+  const ss_settings *settings = session->config->settings;
+  const bool bf16 = strcmp(ss_settings_text(settings, "precision"), "bf16") == 0;
+  const ss_graph_options options = {.compute = bf16 ? SS_BF16 : SS_F32, .training = training, .seed = task->seed};
+  recorded->graph = ss_graph_new(session->parameters, &options);
+  if (!recorded->graph) {
+    return ss_fail_memory(error, 1, "the graph");
+  }
+  ss_build *build = &recorded->build;
+  *build = (ss_build){.task = task, .graph = recorded->graph, .batch = task->batch};
+  for (int i = 0; i < task->input_count; i++) {
+    const ss_method_input *input = &task->inputs[i];
+    ss_shape shape = {.rank = input->shape.rank + 1, .dims = {(int64_t)input->views * task->batch}};
+    memcpy(shape.dims + 1, input->shape.dims, sizeof(int64_t) * (size_t)input->shape.rank);
+    build->inputs[i] = ss_graph_input(recorded->graph, input->name, input->dtype, shape);
+  }
+  task->method->loss(build);
+  if (training) {
+    const char *prefix = task->method->players[player];
+    if (!task->method->untrained) {
+      ss_graph_backward(recorded->graph, build->losses[player], prefix ? prefix : "");
+    }
+    if (build->embeddings) {
+      build->embeddings = ss_graph_keep(recorded->graph, ss_cast(recorded->graph, build->embeddings, SS_F32));
+    }
+    if (build->prediction) {
+      ss_graph_keep(recorded->graph, build->prediction);
+    }
+  } else if (build->score) {
+    ss_graph_keep(recorded->graph, build->score);
+  }
+  return ss_graph_status(recorded->graph, error);
+}
+
+static ss_status plan(const ss_session *session, ss_recorded *recorded, ss_error *error) {
+  const ss_plan_options options = {.threads = (int)ss_settings_int(session->config->settings, "threads"),
+                                   .ways = session->config->ways};
+  return ss_plan_new(recorded->graph, &options, &recorded->plan, error);
+}
+
+static ss_optimizer_options optimizer_options(const ss_settings *settings) {
+  static const struct {
+    const char *name;
+    ss_optimizer_kind kind;
+  } kinds[] = {{"sgd", SS_SGD}, {"lars", SS_LARS}, {"adam", SS_ADAM}, {"adamw", SS_ADAMW}};
+  ss_optimizer_options options = {.momentum = (float)ss_settings_float(settings, "momentum"),
+                                  .nesterov = ss_settings_bool(settings, "nesterov"),
+                                  .weight_decay = (float)ss_settings_float(settings, "weight_decay"),
+                                  .skip_norm_and_bias = !ss_settings_bool(settings, "decay_all")};
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    if (strcmp(kinds[i].name, ss_settings_text(settings, "optimizer")) == 0) {
+      options.kind = kinds[i].kind;
+    }
+  }
+  return options;
+}
+
+static ss_status record_players(ss_session *session, ss_error *error) {
+  const ss_method *method = session->config->method;
+  session->player_count = 1;
+  while (session->player_count < SS_MAX_PLAYERS && method->players[session->player_count]) {
+    session->player_count++;
+  }
+  for (int p = 0; p < session->player_count; p++) {
+    SS_TRY(record(session, &session->task, true, p, &session->players[p], error));
+    const ss_optimizer_options options = optimizer_options(session->config->settings);
+    SS_TRY(ss_optimizer_new(&options, session->players[p].graph, method->players[p] ? method->players[p] : "",
+                            &session->optimizers[p], error));
+    if (session->accumulate > 1) {
+      SS_TRY(ss_optimizer_reserve_accumulation(session->optimizers[p], error));
+    }
+    if (!method->untrained) {
+      SS_TRY(plan(session, &session->players[p], error));
+    }
+  }
+  return SS_OK;
+}
+
+static ss_status record_evaluation(ss_session *session, ss_error *error) {
+  const int batch = (int)session->held.count < session->task.batch ? (int)session->held.count : session->task.batch;
+  session->held_task = session->task;
+  session->held_task.batch = batch;
+  if (batch == 0 || session->config->method->untrained) {
+    return SS_OK;
+  }
+  SS_TRY(record(session, &session->held_task, false, 0, &session->evaluation, error));
+  return session->evaluation.build.score ? plan(session, &session->evaluation, error) : SS_OK;
+}
+
+ss_status ss_session_record(ss_session *session, ss_error *error) {
+  const ss_method *method = session->config->method;
+  SS_TRY(method->configure(&session->task, error));
+  session->configured = true;
+  session->parameters = ss_parameters_new(session->task.seed);
+  if (!session->parameters) {
+    return ss_fail_memory(error, 1, "the parameters");
+  }
+  SS_TRY(record_players(session, error));
+  SS_TRY(record_evaluation(session, error));
+  const char *init = ss_settings_text(session->config->settings, "init");
+  return *init ? ss_model_initialize(init, session->parameters, "backbone.", &session->task.backbone, error) : SS_OK;
+}
+
+/* A loader thread: one sample's views. */
+static ss_status make_views(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t index,
+                            const ss_image *image, void *slot, ss_error *error) {
+  ss_session *session = context;
+  (void)position;
+  ss_sample sample = {.image = image,
+                      .label = ss_source_label(session->source, index),
+                      .epoch = epoch,
+                      .index = index,
+                      .seed = session->task.seed,
+                      .scratch = &session->workers[worker].scratch,
+                      .work = session->workers[worker].work};
+  return session->task.method->views(&session->task, &sample, slot, error);
+}
+
+static void tell_bad(void *context, uint32_t sample, const char *message) {
+  (void)sample;
+  ss_session_note(context, "skipped: %s", message);
+}
+
+static ss_loader_options loader_options(ss_session *session) {
+  const ss_settings *settings = session->config->settings;
+  ss_loader_options options = SS_LOADER_DEFAULTS;
+  options.source = session->source;
+  options.slot_bytes = ss_slot_bytes(&session->task);
+  options.make = make_views;
+  options.bad = tell_bad;
+  options.context = session;
+  options.seed = session->task.seed;
+  options.max_bad = ss_settings_float(settings, "max-bad");
+  options.decode.smallest_side = 2 * session->task.size; /* crops of a quarter of the picture keep their resolution */
+  return options;
+}
+
+static ss_status make_workers(ss_session *session, ss_error *error) {
+  if (session->workers) {
+    return SS_OK;
+  }
+  session->worker_count = (int)ss_settings_int(session->config->settings, "threads");
+  return ss_alloc((void **)&session->workers, (size_t)session->worker_count, sizeof *session->workers, "the loader",
+                  error);
+}
+
+ss_status ss_session_start_loader(ss_session *session, ss_error *error) {
+  SS_TRY(make_workers(session, error));
+  const int64_t batches_per_epoch = (int64_t)session->train.count / session->task.batch;
+  ss_loader_options options = loader_options(session);
+  options.samples = session->train.samples;
+  options.count = session->train.count;
+  options.batch = (uint32_t)session->task.batch;
+  options.threads = session->worker_count;
+  options.shuffle = true;
+  options.drop_last = true;
+  options.start_epoch = (uint32_t)(session->batches / batches_per_epoch);
+  options.start_step = (uint32_t)(session->batches % batches_per_epoch);
+  return ss_loader_create(&options, &session->loader, error);
+}
+
+void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_batch *batch) {
+  const size_t slot_bytes = ss_slot_bytes(task);
+  for (int i = 0; i < task->input_count; i++) {
+    const size_t bytes = ss_view_bytes(&task->inputs[i]);
+    char *to = ss_plan_data(recorded->plan, recorded->build.inputs[i]);
+    if (!to) {
+      continue; /* an input that this graph does not use */
+    }
+    for (int v = 0; v < task->inputs[i].views; v++) {
+      for (uint32_t n = 0; n < batch->count; n++) {
+        char *slot = (char *)batch->slots + n * slot_bytes;
+        memcpy(to + ((size_t)v * (size_t)task->batch + n) * bytes, ss_view_slot(task, slot, i, v), bytes);
+      }
+    }
+  }
+}
+
+ss_status ss_session_score(ss_session *session, double *score, ss_error *error) {
+  *score = NAN;
+  if (!session->evaluation.plan) {
+    return SS_OK;
+  }
+  ss_loader_options options = loader_options(session);
+  options.samples = session->held.samples;
+  options.count = session->held.count;
+  options.batch = (uint32_t)session->held_task.batch;
+  options.drop_last = true;
+  options.end_epoch = 1; /* the views of epoch 0 each time, so that scores can be compared */
+  options.cache_bytes = 0;
+  ss_loader *loader = NULL;
+  SS_TRY(make_workers(session, error));
+  SS_TRY(ss_loader_create(&options, &loader, error));
+  double sum = 0.0;
+  int64_t batches = 0;
+  ss_batch batch = {0};
+  ss_status status;
+  while ((status = ss_loader_next(loader, &batch, error)) == SS_OK && batch.count > 0) {
+    ss_session_fill(&session->held_task, &session->evaluation, &batch);
+    status = ss_plan_run(session->evaluation.plan, 0, error);
+    if (status != SS_OK) {
+      break;
+    }
+    sum += *(const float *)ss_plan_data(session->evaluation.plan, session->evaluation.build.score);
+    batches++;
+  }
+  ss_loader_free(loader);
+  if (status == SS_OK && batches > 0) {
+    *score = sum / (double)batches * (session->config->method->score.per_cent ? 100.0 : 1.0);
+  }
+  return status;
+}
+
+double ss_session_spread(const ss_session *session) {
+  const ss_recorded *recorded = &session->players[0];
+  const ss_tensor *embeddings = recorded->build.embeddings;
+  if (!embeddings || !recorded->plan) {
+    return NAN;
+  }
+  const int64_t rows = ss_tensor_dim(embeddings, 0), dims = ss_tensor_dim(embeddings, 1);
+  const float *values = ss_plan_data(recorded->plan, embeddings);
+  double *sums = calloc((size_t)(2 * dims), sizeof *sums);
+  if (!sums) {
+    return NAN;
+  }
+  for (int64_t i = 0; i < rows; i++) {
+    double square = 0.0;
+    for (int64_t d = 0; d < dims; d++) {
+      square += (double)values[i * dims + d] * values[i * dims + d];
+    }
+    const double scale = square > 0.0 ? 1.0 / sqrt(square) : 0.0;
+    for (int64_t d = 0; d < dims; d++) {
+      const double z = values[i * dims + d] * scale;
+      sums[d] += z;
+      sums[dims + d] += z * z;
+    }
+  }
+  double spread = 0.0;
+  for (int64_t d = 0; d < dims; d++) {
+    const double mean = sums[d] / (double)rows, variance = sums[dims + d] / (double)rows - mean * mean;
+    spread += variance > 0.0 ? sqrt(variance) : 0.0;
+  }
+  free(sums);
+  return spread / (double)dims * sqrt((double)dims);
+}
+
+ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_error *error) {
+  const ss_recorded *recorded = &session->players[0];
+  const ss_method *method = session->config->method;
+  if (!method->picture || !recorded->plan) {
+    return SS_OK;
+  }
+  ss_shown shown = {.batch = session->task.batch};
+  for (int i = 0; i < session->task.input_count; i++) {
+    shown.inputs[i] = ss_plan_data(recorded->plan, recorded->build.inputs[i]);
+  }
+  shown.prediction = ss_plan_data(recorded->plan, recorded->build.prediction);
+  ss_image sheet = {0};
+  char *path = NULL, *relative = NULL;
+  ss_status status = method->picture(&session->task, &shown, &sheet, error);
+  if (status == SS_OK) {
+    status = asprintf(&relative, "samples/%s.png", name) < 0 ? ss_fail_memory(error, 64, "a path")
+                                                             : ss_run_path(out, relative, &path, error);
+  }
+  if (status == SS_OK) {
+    status = ss_png_write(path, &sheet, error);
+  }
+  free(relative);
+  free(path);
+  ss_image_free(&sheet);
+  return status;
+}
+
+ss_run_state ss_session_state(ss_session *session) {
+  ss_run_state state = {.task = &session->task,
+                        .parameters = session->parameters,
+                        .players = session->player_count,
+                        .step = session->step,
+                        .batches = session->batches};
+  memcpy(state.optimizers, session->optimizers, sizeof state.optimizers);
+  return state;
+}
+
+static void close_recorded(ss_recorded *recorded) {
+  ss_plan_free(recorded->plan);
+  ss_graph_free(recorded->graph);
+}
+
+void ss_session_close(ss_session *session) {
+  ss_loader_free(session->loader);
+  for (int i = 0; i < session->worker_count && session->workers; i++) {
+    ss_scratch_free(&session->workers[i].scratch);
+    for (int k = 0; k < SS_WORK_IMAGES; k++) {
+      ss_image_free(&session->workers[i].work[k]);
+    }
+  }
+  free(session->workers);
+  for (int p = 0; p < SS_MAX_PLAYERS; p++) {
+    ss_optimizer_free(session->optimizers[p]);
+    close_recorded(&session->players[p]);
+  }
+  close_recorded(&session->evaluation);
+  ss_parameters_free(session->parameters);
+  if (session->configured && session->task.method->release) {
+    session->task.method->release(&session->task);
+  }
+  ss_subset_free(&session->train);
+  ss_subset_free(&session->held);
+  ss_source_close(session->source);
+  memset(session, 0, sizeof *session);
+}

@@ -1,0 +1,73 @@
+/* Inside the trainer: everything a run has in memory. */
+#ifndef SS_TRAIN_SESSION_H
+#define SS_TRAIN_SESSION_H
+
+#include "data/loader.h"
+#include "engine/plan.h"
+#include "train/run.h"
+#include "train/trainer.h"
+
+#define SS_HELD_OUT_MOST 1000 /* samples that the pretext score is measured on */
+
+/* One graph with its plan: a player's training step, or the evaluation of the score. */
+typedef struct ss_recorded {
+  ss_graph *graph;
+  ss_plan *plan;
+  ss_build build;
+} ss_recorded;
+
+/* What a loader thread owns. */
+typedef struct ss_worker {
+  ss_view_scratch scratch;
+  ss_image work[SS_WORK_IMAGES];
+} ss_worker;
+
+typedef struct ss_session {
+  ss_config *config;
+  const ss_observer *observer;
+  ss_source *source;
+  ss_subset train, held;
+  bool held_out; /* held was taken from the training part */
+  ss_task task, held_task;
+  bool configured;
+  ss_parameters *parameters;
+  ss_recorded players[SS_MAX_PLAYERS];
+  ss_optimizer *optimizers[SS_MAX_PLAYERS];
+  int player_count;
+  ss_recorded evaluation; /* plan NULL: the method has no score, or there is nothing to measure it on */
+  ss_loader *loader;
+  ss_worker *workers;
+  int worker_count;
+  int64_t step, batches, steps, steps_per_epoch;
+  int accumulate;
+} ss_session;
+
+/* Opens the data and completes the configuration. */
+ss_status ss_session_open(ss_session *session, ss_config *config, const ss_observer *observer, ss_error *error);
+/* Records and plans the graphs, draws the initial weights. */
+ss_status ss_session_record(ss_session *session, ss_error *error);
+/* Starts the loader where session->batches says. */
+ss_status ss_session_start_loader(ss_session *session, ss_error *error);
+void ss_session_close(ss_session *session);
+
+/* Copies a batch's slots, sample by sample, into a graph's inputs, view by view. */
+void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_batch *batch);
+
+ss_run_state ss_session_state(ss_session *session);
+/* Sends a line to the observer. */
+void ss_session_note(const ss_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The pretext score on the held-out samples, in the unit it is shown in; NaN where there is none. */
+ss_status ss_session_score(ss_session *session, double *score, ss_error *error);
+
+/* The spread of the embeddings of the last step: sqrt(D) x the mean over dimensions of the deviation of the normalised
+ * embeddings (SimSiam, section 4.1): 1 when they fill the sphere, 0 when all are one. NaN without embeddings. */
+double ss_session_spread(const ss_session *session);
+
+/* Draws samples/NAME.png of the last batch. */
+ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_error *error);
+
+/* Merges the configuration of an existing run into what the user asks for now. SS_USAGE naming what differs. */
+ss_status ss_resume_merge(ss_config *config, const ss_config *before, ss_error *error);
+
+#endif
