@@ -1,5 +1,7 @@
 #include "data/files.h"
 
+#include "base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,24 +11,6 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-char *ss_path_join(const char *folder, const char *name) {
-  if (!name) {
-    return strdup(folder);
-  }
-  const size_t length = strlen(folder);
-  char *path = malloc(length + strlen(name) + 2);
-  if (path) {
-    const bool slash = length > 0 && folder[length - 1] == '/';
-    sprintf(path, "%s%s%s", folder, slash ? "" : "/", name);
-  }
-  return path;
-}
-
-bool ss_path_is_folder(const char *path) {
-  struct stat status;
-  return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
 
 bool ss_path_is_file(const char *path, uint64_t *bytes) {
   struct stat status;
@@ -40,8 +24,8 @@ bool ss_path_is_file(const char *path, uint64_t *bytes) {
 }
 
 bool ss_path_has_file(const char *folder, const char *name) {
-  char *path = ss_path_join(folder, name);
-  const bool has = path && ss_path_is_file(path, NULL);
+  char *path = NULL;
+  const bool has = ss_path_join(&path, folder, name, NULL) == SS_OK && ss_path_is_file(path, NULL);
   free(path);
   return has;
 }
@@ -80,8 +64,8 @@ static bool entry_is_folder(const char *folder, const struct dirent *entry) {
   if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) {
     return entry->d_type == DT_DIR;
   }
-  char *path = ss_path_join(folder, entry->d_name);
-  const bool is = path && ss_path_is_folder(path);
+  char *path = NULL;
+  const bool is = ss_path_join(&path, folder, entry->d_name, NULL) == SS_OK && ss_folder_exists(path);
   free(path);
   return is;
 }

@@ -6,11 +6,7 @@
 
 #include <stdbool.h>
 
-/* folder/name, or a copy of `folder` if `name` is NULL; the caller frees it. NULL when memory is out. */
-char *ss_path_join(const char *folder, const char *name);
-
-bool ss_path_is_folder(const char *path);                /* links are followed */
-bool ss_path_is_file(const char *path, uint64_t *bytes); /* a regular one; `bytes` may be NULL */
+bool ss_path_is_file(const char *path, uint64_t *bytes); /* a regular one, links followed; `bytes` may be NULL */
 bool ss_path_has_file(const char *folder, const char *name);
 bool ss_path_has_suffix(const char *path, const char *suffix); /* in any case of letters */
 

@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/cache.h"
@@ -10,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_THREADS 1024
 #define MAX_CHUNK 16 /* samples a thread takes at a time */
@@ -68,12 +68,6 @@ struct ss_loader {
 
 static uint32_t smaller(uint32_t a, uint32_t b) {
   return a < b ? a : b;
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Ends the run; the first failure stays. Under the lock. */
@@ -257,7 +251,7 @@ ss_status ss_loader_next(ss_loader *loader, ss_batch *batch, ss_error *error) {
     loader->released = loader->handed_over;
     pthread_cond_broadcast(&loader->work);
   }
-  const double start = now();
+  const double start = ss_clock_seconds();
   const uint64_t number = loader->handed_over;
   ring_entry *entry = &loader->ring[number % loader->ring_size];
   while (loader->status == SS_OK && !(loader->opened > number && entry->done == entry->count) &&
@@ -268,7 +262,7 @@ ss_status ss_loader_next(ss_loader *loader, ss_batch *batch, ss_error *error) {
       make_some(&loader->workers[0]);
     }
   }
-  loader->wait_seconds += now() - start;
+  loader->wait_seconds += ss_clock_seconds() - start;
   const ss_status status = loader->status;
   if (status != SS_OK) {
     ss_fail(error, status, "%s", loader->error.message);

@@ -1,4 +1,5 @@
 /* What the kinds of sources use to list their samples. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -98,10 +99,8 @@ static ss_status add_lines(ss_source *source, char *text, int count, ss_error *e
 ss_status ss_source_name_classes(ss_source *source, const char *name, int count, ss_error *error) {
   char text[16384];
   uint64_t bytes = 0;
-  char *path = ss_path_join(source->root, name);
-  if (!path) {
-    return ss_fail_memory(error, strlen(name), "a path");
-  }
+  char *path = NULL;
+  SS_TRY(ss_path_join(&path, source->root, name, error));
   ss_status status = SS_OK;
   if (ss_path_is_file(path, &bytes) && bytes < sizeof text) {
     status = ss_file_read_at(path, 0, text, bytes, error);
@@ -170,10 +169,8 @@ ss_status ss_source_sort(ss_source *source, ss_error *error) {
 ss_status ss_source_add_records(ss_source *source, const char *file_name, ss_part part, const ss_records *records,
                                 const uint8_t *labels, ss_error *error) {
   uint32_t file = 0;
-  char *path = ss_path_join(source->root, file_name);
-  if (!path) {
-    return ss_fail_memory(error, strlen(file_name), "a path");
-  }
+  char *path = NULL;
+  SS_TRY(ss_path_join(&path, source->root, file_name, error));
   ss_status status = ss_source_add_file(source, path, &file, error);
   free(path);
   for (uint64_t i = 0; status == SS_OK && i < records->count; i++) {
@@ -201,10 +198,10 @@ ss_status ss_source_read_bytes(const ss_source *source, const ss_sample *sample,
 
 char *ss_source_find_root(const char *data, const char *inner, const char *name) {
   if (ss_path_has_file(data, name)) {
-    return ss_path_join(data, NULL);
+    return strdup(data);
   }
-  char *folder = inner ? ss_path_join(data, inner) : NULL;
-  if (folder && ss_path_has_file(folder, name)) {
+  char *folder = NULL;
+  if (inner && ss_path_join(&folder, data, inner, NULL) == SS_OK && ss_path_has_file(folder, name)) {
     return folder;
   }
   free(folder);

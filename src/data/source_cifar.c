@@ -1,5 +1,6 @@
 /* CIFAR-10 and CIFAR-100, binary version (Krizhevsky 2009): records of one label byte (CIFAR-100: coarse and fine) and
  * 3 x 32 x 32 bytes, red, green and blue planes, rows from the top. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -84,10 +85,8 @@ static ss_status read_labels(const layout *kind, const char *path, uint8_t *labe
 static ss_status add_file(ss_source *source, const layout *kind, const char *name, ss_part part, ss_error *error) {
   const uint64_t record = kind->label_bytes + 3 * PIXELS;
   uint64_t bytes = 0;
-  char *path = ss_path_join(source->root, name);
-  if (!path) {
-    return ss_fail_memory(error, 4096, "a path");
-  }
+  char *path = NULL;
+  SS_TRY(ss_path_join(&path, source->root, name, error));
   ss_status status = SS_OK;
   if (ss_path_is_file(path, &bytes)) {
     const uint64_t count = bytes / record;

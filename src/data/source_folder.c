@@ -1,4 +1,5 @@
 /* Folders of pictures: class folders or loose files, in train/ and test/ (or val/) or not. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -83,8 +84,11 @@ static ss_status scan_folder(scan *at, const char *path, int depth, ss_error *er
     if (entry->d_name[0] == '.') {
       continue;
     }
-    char *inner = ss_path_join(path, entry->d_name);
-    result = inner ? scan_entry(at, inner, entry->d_type, depth, error) : ss_fail_memory(error, 4096, "a path");
+    char *inner = NULL;
+    result = ss_path_join(&inner, path, entry->d_name, error);
+    if (result == SS_OK) {
+      result = scan_entry(at, inner, entry->d_type, depth, error);
+    }
     free(inner);
   }
   if (result == SS_OK && errno != 0) {
@@ -105,10 +109,13 @@ static ss_status scan_part(ss_source *source, const char *path, ss_part part, ss
   SS_TRY(ss_listing_read(path, true, &folders, error));
   ss_status status = SS_OK;
   for (size_t i = 0; i < folders.count && status == SS_OK; i++) {
-    char *inner = ss_path_join(path, folders.names[i]);
+    char *inner = NULL;
     const uint32_t before = source->count;
     at.label = 0; /* known once there is a picture */
-    status = inner ? scan_folder(&at, inner, 1, error) : ss_fail_memory(error, 4096, "a path");
+    status = ss_path_join(&inner, path, folders.names[i], error);
+    if (status == SS_OK) {
+      status = scan_folder(&at, inner, 1, error);
+    }
     if (status == SS_OK && source->count > before) {
       int label = 0;
       status = ss_source_add_class(source, folders.names[i], &label, error);
@@ -140,10 +147,8 @@ void ss_source_find_parts(const ss_listing *folders, const char **train, const c
 }
 
 static ss_status scan_named_part(ss_source *source, const char *name, ss_part part, ss_error *error) {
-  char *path = ss_path_join(source->root, name);
-  if (!path) {
-    return ss_fail_memory(error, 4096, "a path");
-  }
+  char *path = NULL;
+  SS_TRY(ss_path_join(&path, source->root, name, error));
   const ss_status status = scan_part(source, path, part, error);
   free(path);
   return status;
@@ -170,12 +175,12 @@ ss_status ss_source_scan_folder(ss_source *source, ss_error *error) {
 }
 
 static bool holds(const char *data) {
-  return ss_path_is_folder(data);
+  return ss_folder_exists(data);
 }
 
 static ss_status open_folder(ss_source *source, ss_error *error) {
   source->kind_name = "folder";
-  source->root = ss_path_join(source->data, NULL);
+  source->root = strdup(source->data);
   if (!source->root) {
     return ss_fail_memory(error, strlen(source->data), "a path");
   }

@@ -1,6 +1,7 @@
 /* IDX, the format of MNIST and its like (LeCun, "The MNIST database"): two zero bytes, the type (8: unsigned bytes),
  * the number of dimensions, each dimension as a big-endian 32-bit number, the values. Pictures are N x H x W, or N x H
  * x W x 3; labels are N. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -78,10 +79,10 @@ static void free_files(idx_files *files) {
 }
 
 static bool find_files(const char *data, idx_files *files) {
-  static const char *const inner[] = {NULL, "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw"}; /* torchvision's */
+  static const char *const inner[] = {"", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw"}; /* torchvision's */
   for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++) {
-    *files = (idx_files){.root = ss_path_join(data, inner[i])};
-    if (files->root && ss_path_is_folder(files->root) &&
+    *files = (idx_files){0};
+    if (ss_path_join(&files->root, data, inner[i], NULL) == SS_OK && ss_folder_exists(files->root) &&
         ss_listing_read(files->root, false, &files->names, NULL) == SS_OK) {
       for (int part = 0; part < 2; part++) {
         const char *word = part == SS_PART_TRAIN ? "train" : "t10k";
@@ -161,11 +162,14 @@ static ss_status open_files(ss_source *source, const idx_files *files, ss_error 
     if (!files->pictures[part]) {
       continue;
     }
-    char *pictures = ss_path_join(source->root, files->pictures[part]);
-    char *labels = files->labels[part] ? ss_path_join(source->root, files->labels[part]) : NULL;
-    const bool enough = pictures && (labels || !files->labels[part]);
-    const ss_status status = enough ? add_part(source, files->pictures[part], (ss_part)part, pictures, labels, error)
-                                    : ss_fail_memory(error, 4096, "a path");
+    char *pictures = NULL, *labels = NULL;
+    ss_status status = ss_path_join(&pictures, source->root, files->pictures[part], error);
+    if (status == SS_OK && files->labels[part]) {
+      status = ss_path_join(&labels, source->root, files->labels[part], error);
+    }
+    if (status == SS_OK) {
+      status = add_part(source, files->pictures[part], (ss_part)part, pictures, labels, error);
+    }
     free(pictures);
     free(labels);
     SS_TRY(status);
@@ -179,7 +183,7 @@ static ss_status open_idx(ss_source *source, ss_error *error) {
   if (!find_files(source->data, &files)) {
     return ss_fail(error, SS_FAILED, "no IDX files in %s", source->data);
   }
-  source->root = ss_path_join(files.root, NULL);
+  source->root = strdup(files.root);
   const ss_status status =
       source->root ? open_files(source, &files, error) : ss_fail_memory(error, strlen(files.root), "a path");
   free_files(&files);

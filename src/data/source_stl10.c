@@ -1,5 +1,6 @@
 /* STL-10, binary version (Coates 2011): 3 x 96 x 96 bytes a picture, red, green and blue planes, each column by column;
  * labels from 1 in files of their own. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -93,12 +94,13 @@ static ss_status open_stl10(ss_source *source, ss_error *error) {
   SS_TRY(ss_source_name_classes(source, "class_names.txt", CLASSES, error));
   ss_status status = SS_OK;
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == SS_OK; i++) {
-    char *pictures = ss_path_join(source->root, parts[i].pictures);
-    char *labels = parts[i].labels ? ss_path_join(source->root, parts[i].labels) : NULL;
-    if (pictures && (labels || !parts[i].labels)) {
+    char *pictures = NULL, *labels = NULL;
+    status = ss_path_join(&pictures, source->root, parts[i].pictures, error);
+    if (status == SS_OK && parts[i].labels) {
+      status = ss_path_join(&labels, source->root, parts[i].labels, error);
+    }
+    if (status == SS_OK) {
       status = add_part(source, &parts[i], pictures, labels, error);
-    } else {
-      status = ss_fail_memory(error, 4096, "a path");
     }
     free(pictures);
     free(labels);

@@ -1,6 +1,7 @@
 /* Uncompressed tar shards in WebDataset's layout: the members KEY.EXTENSION with one KEY are one sample; a picture
  * (.jpg, .png, .webp, .bmp, .ppm) and, if there is one, KEY.cls with the number of its class. The shards are walked
  * once, from header to header, to learn where each picture lies; then they are read at random. */
+#include "base/file.h"
 #include "data/files.h"
 #include "data/source_kind.h"
 
@@ -187,16 +188,24 @@ static ss_status add_range(ss_source *source, const range *shards, ss_error *err
 }
 
 static ss_status add_folder(ss_source *source, const char *inner, ss_part part, ss_error *error) {
-  char *folder = ss_path_join(source->root, inner);
+  char *folder = NULL;
   ss_listing files = {0};
-  ss_status status = folder ? ss_listing_read(folder, false, &files, error) : ss_fail_memory(error, 4096, "a path");
+  ss_status status = ss_path_join(&folder, source->root, inner, error);
+  if (status == SS_OK) {
+    status = ss_listing_read(folder, false, &files, error);
+  }
   for (size_t i = 0; i < files.count && status == SS_OK; i++) {
     if (!ss_path_has_suffix(files.names[i], ".tar")) {
       continue;
     }
-    char *path = ss_path_join(folder, files.names[i]);
-    char *name = inner ? ss_path_join(inner, files.names[i]) : strdup(files.names[i]);
-    status = path && name ? add_shard(source, path, name, part, error) : ss_fail_memory(error, 4096, "a path");
+    char *path = NULL, *name = NULL;
+    status = ss_path_join(&path, folder, files.names[i], error);
+    if (status == SS_OK) {
+      status = ss_path_join(&name, inner, files.names[i], error);
+    }
+    if (status == SS_OK) {
+      status = add_shard(source, path, name, part, error);
+    }
     free(path);
     free(name);
   }
@@ -208,7 +217,7 @@ static ss_status add_folder(ss_source *source, const char *inner, ss_part part, 
 static bool has_shards(const char *folder) {
   ss_listing files;
   bool found = false;
-  if (folder && ss_listing_read(folder, false, &files, NULL) == SS_OK) {
+  if (ss_listing_read(folder, false, &files, NULL) == SS_OK) {
     for (size_t i = 0; i < files.count && !found; i++) {
       found = ss_path_has_suffix(files.names[i], ".tar");
     }
@@ -227,8 +236,8 @@ static bool find_folder_parts(const char *data, const char **train, const char *
   const size_t others = folders.count;
   ss_listing_free(&folders);
   if (*train || *test) {
-    char *folder = ss_path_join(data, *train ? *train : *test);
-    const bool found = has_shards(folder);
+    char *folder = NULL;
+    const bool found = ss_path_join(&folder, data, *train ? *train : *test, NULL) == SS_OK && has_shards(folder);
     free(folder);
     return found;
   }
@@ -238,7 +247,7 @@ static bool find_folder_parts(const char *data, const char **train, const char *
 static bool holds(const char *data) {
   range shards;
   const char *train = NULL, *test = NULL;
-  if (ss_path_is_folder(data)) {
+  if (ss_folder_exists(data)) {
     return find_folder_parts(data, &train, &test);
   }
   return ss_path_has_suffix(data, ".tar") && (ss_path_is_file(data, NULL) || parse_range(data, &shards));
@@ -248,7 +257,7 @@ static ss_status open_tar(ss_source *source, ss_error *error) {
   source->kind_name = "tar shards";
   range shards;
   const char *train = NULL, *test = NULL;
-  const bool is_folder = ss_path_is_folder(source->data);
+  const bool is_folder = ss_folder_exists(source->data);
   const char *slash = strrchr(source->data, '/');
   if (is_folder || !slash) {
     source->root = strdup(is_folder ? source->data : ".");
@@ -271,7 +280,7 @@ static ss_status open_tar(ss_source *source, ss_error *error) {
     return ss_fail(error, SS_FAILED, "no tar shards in %s", source->data);
   }
   if (!train && !test) {
-    return add_folder(source, NULL, SS_PART_TRAIN, error);
+    return add_folder(source, "", SS_PART_TRAIN, error);
   }
   if (train) {
     SS_TRY(add_folder(source, train, SS_PART_TRAIN, error));
