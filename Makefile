@@ -1,0 +1,68 @@
+# The targets, over CMake and Ninja. Each sees to its Debian packages first (packages.txt).
+#
+#   make                 this machine's release build; the program is build/selfsup
+#   make PORTABLE=1      for any processor of this architecture
+#   make SANITIZE=1      with the sanitizers, in build/sanitize
+#   make demo            learns on the procedural world and measures: runs/demo/summary.json
+#   make test            the tests, under the sanitizers and in the release build
+#   make test-sanitize   under the sanitizers alone
+#   make bench           where the time goes
+#   make lint            formatting, clang-tidy, clang's warnings, the house rules; CHANGED=1: changed files only
+#   make format          formats the code
+#   make fuzz            each fuzzer for FUZZ_SECONDS (60)
+#   make install         to PREFIX (/usr/local), DESTDIR honoured
+#   make clean
+
+PORTABLE ?= 0
+SANITIZE ?= 0
+CHANGED ?= 0
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+
+on = $(if $(filter-out 0,$(1)),ON,OFF)
+BUILD = $(if $(filter-out 0,$(SANITIZE)),build/sanitize,build)
+CONFIGURE = cmake -G Ninja -S . --log-level=NOTICE -DSS_PORTABLE=$(call on,$(PORTABLE))
+
+.PHONY: all demo test test-sanitize bench lint format fuzz install clean
+
+all:
+	@scripts/packages.sh build
+	@$(CONFIGURE) -B $(BUILD) -DSS_SANITIZE=$(call on,$(SANITIZE)) >/dev/null
+	@cmake --build $(BUILD)
+
+demo: all
+	@scripts/demo.sh $(BUILD)/selfsup
+
+test:
+	@scripts/packages.sh build test
+	@$(CONFIGURE) -B build/sanitize -DSS_SANITIZE=ON >/dev/null
+	@$(CONFIGURE) -B build -DSS_SANITIZE=OFF >/dev/null
+	@scripts/test.sh sanitize release
+
+test-sanitize:
+	@scripts/packages.sh build test
+	@$(CONFIGURE) -B build/sanitize -DSS_SANITIZE=ON >/dev/null
+	@scripts/test.sh sanitize
+
+bench: all
+	@for part in step loader kmeans; do $(BUILD)/selfsup bench $$part || exit 1; done
+
+lint:
+	@scripts/packages.sh build lint
+	@CC=clang-14 $(CONFIGURE) -B build/clang -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	@CHANGED=$(CHANGED) scripts/lint.sh
+
+format:
+	@scripts/packages.sh lint
+	@scripts/c-files.sh | xargs -r clang-format-14 -i
+
+fuzz:
+	@scripts/packages.sh build fuzz
+	@CC=clang-14 $(CONFIGURE) -B build/fuzz -DSS_FUZZ=ON >/dev/null
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+install: all
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@rm -rf build

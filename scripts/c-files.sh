@@ -1,0 +1,12 @@
+#!/bin/sh
+# c-files.sh: the C files and headers of the project, one a line; with CHANGED=1 those that differ from the last commit.
+set -eu
+cd "$(dirname "$0")/.."
+if [ "${CHANGED:-0}" != 0 ]; then
+  {
+    git diff --name-only --diff-filter=d HEAD
+    git ls-files --others --exclude-standard
+  } | grep -E '^(src|include|tests|bench)/.*\.[ch]$' | sort || true
+else
+  find src include tests bench -name '*.[ch]' | sort
+fi

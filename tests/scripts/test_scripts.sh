@@ -1,0 +1,79 @@
+#!/bin/sh
+# The scripts that make man pages and completions, and those that check the house.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+scripts=$here/../../scripts
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+program=$folder/selfsup
+cp "$here/support_program.sh" "$program"
+chmod +x "$program"
+passed=0
+
+fail() {
+  echo "failed: $1" >&2
+  exit 1
+}
+
+expect() {
+  [ "$2" = "$3" ] || fail "$1: got \"$2\", expected \"$3\""
+  passed=$((passed + 1))
+}
+
+holds() {
+  grep -qF -- "$3" "$2" || fail "$1: no \"$3\" in $(cat "$2")"
+  passed=$((passed + 1))
+}
+
+expect commands "$("$scripts/commands.sh" "$program" | tr '\n' ' ')" "pretrain detect segment methods "
+
+"$scripts/make-man.sh" "$program" "$folder/man" 1.2.3
+expect pages "$(cd "$folder/man" && echo *)" \
+  "selfsup-detect.1.gz selfsup-methods.1.gz selfsup-pretrain.1.gz selfsup-segment.1.gz selfsup.1.gz"
+gzip -dc "$folder/man/selfsup-pretrain.1.gz" >"$folder/page"
+holds title "$folder/page" '.TH SELFSUP-PRETRAIN 1 "" "selfsup 1.2.3" "selfsup"'
+holds name "$folder/page" 'selfsup\-pretrain \- Learn without labels'
+holds synopsis "$folder/page" '.B selfsup pretrain METHOD DATA'
+holds option "$folder/page" '.B \-o, \-\-out RUN'
+holds text "$folder/page" 'by default runs/METHOD\-DATE'
+holds backslash "$folder/page" 'learning rate \e step'
+holds dot "$folder/page" '\&.leading dot'
+holds heading "$folder/page" '.SH EXAMPLES'
+gzip -dc "$folder/man/selfsup.1.gz" >"$folder/page"
+holds "see also" "$folder/page" '.BR selfsup\-segment (1),'
+if command -v man >/dev/null; then
+  # A recommended tool only where there is one: what groff warns about is a fault of the page.
+  warnings=$(gzip -dc "$folder/man/selfsup-pretrain.1.gz" | LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l - 2>&1 >/dev/null)
+  expect groff "$warnings" ""
+fi
+
+"$scripts/make-completions.sh" "$program" "$folder"
+bash -n "$folder/selfsup.bash"
+completed() {
+  bash -c '. "$1/selfsup.bash"; shift; COMP_WORDS=(selfsup "$@"); COMP_CWORD=$#; _selfsup; echo "${COMPREPLY[*]}"' \
+    complete "$folder" "$@"
+}
+expect "complete a command" "$(completed pre)" "pretrain"
+expect "complete a method" "$(completed pretrain s)" "simclr"
+expect "complete an option" "$(completed pretrain simclr --o)" "--out"
+expect "complete a value" "$(completed pretrain simclr --device cu)" "cuda"
+holds zsh "$folder/_selfsup" "--device) values=(cpu cuda) ;;"
+
+mkdir -p "$folder/house/src/base" "$folder/house/src/engine/cpu" "$folder/house/src/cli" "$folder/house/tests/base"
+cat >"$folder/house/CMakeLists.txt" <<'END'
+room(base USES PkgConfig::CJSON)
+room(engine USES ss_base)
+END
+echo '#include "engine/graph.h"' >"$folder/house/src/cli/main.c"
+echo '#include "base/status.h"' >"$folder/house/src/engine/cpu/kernel.c"
+expect "rooms in order" "$("$scripts/check-rooms.sh" "$folder/house" && "$scripts/check-house.sh" "$folder/house")" ""
+echo '#include "engine/graph.h"' >"$folder/house/src/base/status.c"
+echo '#include "engine/graph.h"' >"$folder/house/tests/base/test_status.c"
+echo '#include "kernel.h"' >>"$folder/house/src/engine/cpu/kernel.c"
+out=$("$scripts/check-rooms.sh" "$folder/house") && fail "a room's wrong include was let pass"
+expect "rooms out of order" "$(echo "$out" | wc -l | tr -d ' ')" 3
+out=$(yes 'int a;' | head -n 801 >"$folder/house/src/base/long.c"; "$scripts/check-house.sh" "$folder/house") &&
+  fail "a file of 801 lines was let pass"
+expect "long file" "$out" "src/base/long.c: 801 lines, over 800: divide it"
+
+echo "$passed checks passed"
