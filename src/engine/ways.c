@@ -81,6 +81,16 @@ ss_status ss_ways_set(ss_ways *ways, const char *key, const char *way, ss_error 
   return SS_OK;
 }
 
+ss_status ss_ways_merge(ss_ways *ways, const ss_ways *from, ss_error *error) {
+  for (size_t i = 0; i < from->count; i++) {
+    if (!find(ways, from->choices[i].key)) {
+      SS_TRY(ss_ways_set(ways, from->choices[i].key, from->choices[i].way, error));
+      ways->choices[ways->count - 1].used = false;
+    }
+  }
+  return SS_OK;
+}
+
 size_t ss_ways_count(const ss_ways *ways) {
   return ways->count;
 }

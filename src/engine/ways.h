@@ -16,6 +16,9 @@ void ss_ways_free(ss_ways *ways);
 const char *ss_ways_find(const ss_ways *ways, const char *key);
 ss_status ss_ways_set(ss_ways *ways, const char *key, const char *way, ss_error *error);
 
+/* Adds the choices of `from` for keys that `ways` does not have, as not used yet. */
+ss_status ss_ways_merge(ss_ways *ways, const ss_ways *from, ss_error *error);
+
 size_t ss_ways_count(const ss_ways *ways);
 void ss_ways_at(const ss_ways *ways, size_t index, const char **key, const char **way);
 

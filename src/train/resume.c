@@ -53,10 +53,5 @@ ss_status ss_resume_merge(ss_config *config, const ss_config *before, ss_error *
     SS_TRY(ss_settings_set(config->settings, option->name, ss_settings_text(before->settings, option->name), false,
                            error));
   }
-  for (size_t i = 0; i < ss_ways_count(before->ways); i++) {
-    const char *key, *way;
-    ss_ways_at(before->ways, i, &key, &way);
-    SS_TRY(ss_ways_set(config->ways, key, way, error));
-  }
-  return SS_OK;
+  return ss_ways_merge(config->ways, before->ways, error);
 }

@@ -1,0 +1,3 @@
+/* Every command, one line each, in the order of --help: the name of its ss_command without "ss_command_". */
+SS_COMMAND(methods)
+SS_COMMAND(pretrain)

@@ -1,0 +1,118 @@
+/* selfsup methods [METHOD] */
+#include "cli/arguments.h"
+#include "methods/method.h"
+#include "train/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const ss_flag flags[] = {{"json", 0, NULL, "print one JSON object"}, {"help", 'h', NULL, "this text"}, {0}};
+
+static void print_option(const ss_option *option) {
+  printf("  %-20s %-10s %s\n", option->name, option->standard ? option->standard : "-", option->help);
+}
+
+static void print_method(const ss_method *method) {
+  printf("%s: %s\n\n  %s.\n  %s. %s.\n\n", method->name, method->summary, method->paper.title, method->paper.authors,
+         method->paper.venue);
+  if (method->options && method->options->name) {
+    printf("Options (--set key=value):\n");
+    for (const ss_option *option = method->options; option->name; option++) {
+      print_option(option);
+    }
+    printf("\n");
+  }
+  if (method->recipes) {
+    printf("Recipes (--set recipe=NAME):\n");
+    for (const ss_recipe *recipe = method->recipes; recipe->name; recipe++) {
+      printf("  %-20s %s\n  %-20s %s\n", recipe->name, recipe->what, "", recipe->pairs);
+    }
+    printf("\n");
+  }
+  if (method->defaults) {
+    printf("Training defaults: %s\n", method->defaults);
+  }
+  if (method->changes) {
+    printf("Changed from the paper for small images: %s\n", method->changes);
+  }
+  if (method->score.what) {
+    printf("Pretext score: %s\n", method->score.what);
+  }
+}
+
+static ss_status add_options(cJSON *json, const ss_method *method, ss_error *error) {
+  cJSON *list = NULL;
+  SS_TRY(ss_json_add_array(json, "options", &list, error));
+  for (const ss_option *option = method->options; option && option->name; option++) {
+    cJSON *item = NULL;
+    SS_TRY(ss_json_add_object(list, NULL, &item, error));
+    SS_TRY(ss_json_add_string(item, "name", option->name, error));
+    if (option->standard) {
+      SS_TRY(ss_json_add_string(item, "default", option->standard, error));
+    }
+    SS_TRY(ss_json_add_string(item, "help", option->help, error));
+  }
+  return SS_OK;
+}
+
+static ss_status add_method(cJSON *list, const ss_method *method, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_json_add_object(list, NULL, &json, error));
+  SS_TRY(ss_json_add_string(json, "name", method->name, error));
+  SS_TRY(ss_json_add_string(json, "summary", method->summary, error));
+  SS_TRY(ss_json_add_string(json, "title", method->paper.title, error));
+  SS_TRY(ss_json_add_string(json, "authors", method->paper.authors, error));
+  SS_TRY(ss_json_add_string(json, "venue", method->paper.venue, error));
+  return add_options(json, method, error);
+}
+
+static ss_status print_json(const ss_method *only, ss_error *error) {
+  cJSON *json = NULL, *list = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = ss_json_add_array(json, "methods", &list, error);
+  for (const ss_method *const *method = ss_methods(); *method && status == SS_OK; method++) {
+    if (!only || only == *method) {
+      status = add_method(list, *method, error);
+    }
+  }
+  char *text = NULL;
+  if (status == SS_OK) {
+    status = ss_json_print(json, false, &text, error);
+  }
+  if (status == SS_OK) {
+    printf("%s\n", text);
+  }
+  free(text);
+  cJSON_Delete(json);
+  return status;
+}
+
+static int run(const ss_arguments *arguments) {
+  ss_error error = {""};
+  const ss_method *only = NULL;
+  if (arguments->operand_count == 1) {
+    const ss_status status = ss_method_find(arguments->operands[0], &only, &error);
+    if (status != SS_OK) {
+      return ss_complain(status, &error);
+    }
+  }
+  if (ss_arguments_has(arguments, "json")) {
+    return ss_complain(print_json(only, &error), &error);
+  }
+  if (only) {
+    print_method(only);
+    return 0;
+  }
+  for (const ss_method *const *method = ss_methods(); *method; method++) {
+    printf("%-14s %s (%s)\n", (*method)->name, (*method)->summary, (*method)->paper.venue);
+  }
+  return 0;
+}
+
+const ss_command ss_command_methods = {.name = "methods",
+                                       .operands = "[METHOD]",
+                                       .summary = "the methods; one method's paper, options and defaults",
+                                       .least = 0,
+                                       .most = 1,
+                                       .flags = flags,
+                                       .run = run};
