@@ -110,9 +110,7 @@ static ss_status turn(ss_image *to, const ss_image *from, int orientation, ss_er
   const ptrdiff_t width = from->width;
   const ptrdiff_t height = from->height;
   const ptrdiff_t last_row = (height - 1) * width;
-  ptrdiff_t start = 0;
-  ptrdiff_t step_x = 1;
-  ptrdiff_t step_y = width;
+  ptrdiff_t start = 0, step_x = 0, step_y = 0;
   switch (orientation) {
     case 2: /* mirrored */
       start = width - 1, step_x = -1, step_y = width;

@@ -2,7 +2,6 @@
  * spread: a class list, how far the last record is cut, and the labels. */
 #include "source_input.h"
 
-
 #define MOST_RECORDS 40
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

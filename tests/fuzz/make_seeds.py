@@ -1,10 +1,10 @@
-"""Makes golden/seeds: small inputs that the fuzz targets of tests/fuzz begin from, one folder a target (fuzz_decode
-begins from golden/images).
+"""Makes corpus/tar, corpus/idx and corpus/cifar: small inputs that the fuzz targets of these names begin from.
+corpus/decode is a link to the pictures of tests/data.
 
     python make_seeds.py"""
 import io, os, struct, tarfile
 
-OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", "seeds")
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
 
 def write(name, data):
