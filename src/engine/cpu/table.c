@@ -1,5 +1,5 @@
 /* The CPU's table of kernels. */
-#include "engine/cpu/amx_convolution.h"
+#include "engine/cpu/convolution_ways.h"
 #include "engine/kernel.h"
 
 static const ss_kernel *kernel(ss_operation operation) {
@@ -11,7 +11,18 @@ static const ss_kernel *kernel(ss_operation operation) {
   return table[operation];
 }
 
+static bool wants_block16(const ss_node *node) {
+  switch (node->operation) {
+    case SS_OP_CONVOLUTION:
+    case SS_OP_CONVOLUTION_BACKWARD_DATA:
+    case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
+      return ss_convolution_amx_fits(node);
+    default:
+      return false;
+  }
+}
+
 const ss_device *ss_device_cpu(void) {
-  static const ss_device device = {"CPU", kernel, NULL};
+  static const ss_device device = {"CPU", kernel, wants_block16};
   return &device;
 }
