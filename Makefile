@@ -21,7 +21,8 @@ FUZZ_SECONDS ?= 60
 
 on = $(if $(filter-out 0,$(1)),ON,OFF)
 BUILD = $(if $(filter-out 0,$(SANITIZE)),build/sanitize,build)
-CONFIGURE = cmake -G Ninja -S . --log-level=NOTICE -DSS_PORTABLE=$(call on,$(PORTABLE))
+CONFIGURE = cmake -G Ninja -S . --log-level=NOTICE -DSS_PORTABLE=$(call on,$(PORTABLE)) \
+	-DCMAKE_INSTALL_PREFIX=$(PREFIX)
 
 .PHONY: all demo test test-sanitize bench lint format fuzz install clean
 
@@ -62,7 +63,7 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
 
 install: all
-	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@cmake --install $(BUILD)
 
 clean:
 	@rm -rf build

@@ -26,6 +26,6 @@ for build in "$@"; do
   echo "tests, $build build:"
   # shellcheck disable=SC2086 # two words or none
   ctest --test-dir "$folder" --parallel "$jobs" --timeout 600 --output-on-failure --no-tests=error \
-    --progress $leave_out || failed=1
+    $leave_out || failed=1
 done
 exit $failed

@@ -22,7 +22,7 @@ typedef enum ss_status {
   SS_FAILED = 1,
   SS_USAGE = 2,
   SS_NO_MEMORY = 3,
-  SS_INTERRUPTED = 4
+  SS_INTERRUPTED = 4,
 } ss_status;
 
 /* One line of explanation, without a final full stop or newline; empty while nothing failed. */
