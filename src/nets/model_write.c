@@ -1,0 +1,104 @@
+#include "base/bfloat16.h"
+#include "base/memory.h"
+#include "nets/model_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const float ss_model_mean[3] = {0.485f, 0.456f, 0.406f};
+const float ss_model_deviation[3] = {0.229f, 0.224f, 0.225f};
+
+const char *ss_model_stem_name(ss_stem stem) {
+  return stem == SS_STEM_SMALL ? "small" : "large";
+}
+
+bool ss_model_stem_find(const char *name, ss_stem *stem) {
+  if (strcmp(name, "small") != 0 && strcmp(name, "large") != 0) {
+    return false;
+  }
+  *stem = strcmp(name, "small") == 0 ? SS_STEM_SMALL : SS_STEM_LARGE;
+  return true;
+}
+
+/* What is being written. */
+typedef struct writing {
+  ss_safetensors_entry *entries;
+  size_t count;
+  ss_bf16 **halves; /* one a parameter; NULL where it is written as it is */
+} writing;
+
+/* Running statistics stay float32: they are few, and a variance should not lose bits. */
+static ss_status add_half(writing *file, const ss_parameter *parameter, ss_error *error) {
+  ss_bf16 *half = NULL;
+  SS_TRY(ss_alloc((void **)&half, (size_t)parameter->count, sizeof *half, parameter->name, error));
+  const float *values = parameter->value;
+  for (int64_t i = 0; i < parameter->count; i++) {
+    half[i] = ss_bf16_from_float(values[i]);
+  }
+  file->halves[file->count] = half;
+  file->entries[file->count].dtype = SS_SAFETENSORS_BF16;
+  file->entries[file->count].data = half;
+  return SS_OK;
+}
+
+static ss_status add(writing *file, const ss_parameter *parameter, const char *name, bool half, ss_error *error) {
+  ss_safetensors_entry *entry = &file->entries[file->count];
+  const bool counter = parameter->dtype == SS_I64;
+  *entry = (ss_safetensors_entry){.name = name,
+                                  .dtype = counter ? SS_SAFETENSORS_I64 : SS_SAFETENSORS_F32,
+                                  .rank = counter ? 0 : parameter->shape.rank, /* PyTorch's counters have no axis */
+                                  .data = parameter->value};
+  memcpy(entry->dims, parameter->shape.dims, (size_t)entry->rank * sizeof *entry->dims);
+  if (half && !counter && (parameter->flags & SS_TRAINABLE)) {
+    SS_TRY(add_half(file, parameter, error));
+  }
+  file->count++;
+  return SS_OK;
+}
+
+static ss_status write_entries(const char *path, const writing *file, const ss_backbone_options *backbone,
+                               ss_error *error) {
+  char width[16], size[16], mean[64], deviation[64];
+  snprintf(width, sizeof width, "%d", backbone->width > 0 ? backbone->width : 64);
+  snprintf(size, sizeof size, "%d", backbone->size);
+  snprintf(mean, sizeof mean, "%g,%g,%g", (double)ss_model_mean[0], (double)ss_model_mean[1], (double)ss_model_mean[2]);
+  snprintf(deviation, sizeof deviation, "%g,%g,%g", (double)ss_model_deviation[0], (double)ss_model_deviation[1],
+           (double)ss_model_deviation[2]);
+  const ss_safetensors_text texts[] = {{"format", "pt"},
+                                       {SS_MODEL_ARCH, backbone->arch},
+                                       {SS_MODEL_STEM, ss_model_stem_name(ss_backbone_stem(backbone))},
+                                       {SS_MODEL_WIDTH, width},
+                                       {SS_MODEL_SIZE, size},
+                                       {SS_MODEL_MEAN, mean},
+                                       {SS_MODEL_DEVIATION, deviation}};
+  return ss_safetensors_write(path, file->entries, file->count, texts, sizeof texts / sizeof *texts, error);
+}
+
+ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
+                         const ss_backbone_options *backbone, bool half, ss_error *error) {
+  const size_t count = ss_parameters_count(parameters), length = strlen(prefix);
+  writing file = {0};
+  ss_status status = ss_alloc((void **)&file.entries, count, sizeof *file.entries, path, error);
+  if (status == SS_OK) {
+    status = ss_alloc((void **)&file.halves, count, sizeof *file.halves, path, error);
+  }
+  for (size_t i = 0; i < count && status == SS_OK; i++) {
+    const ss_parameter *parameter = ss_parameters_at(parameters, i);
+    if (strncmp(parameter->name, prefix, length) == 0) {
+      status = add(&file, parameter, parameter->name + length, half, error);
+    }
+  }
+  if (status == SS_OK && file.count == 0) {
+    status = ss_fail(error, SS_FAILED, "nothing to write to %s: no parameter is named %s...", path, prefix);
+  }
+  if (status == SS_OK) {
+    status = write_entries(path, &file, backbone, error);
+  }
+  for (size_t i = 0; i < count && file.halves; i++) {
+    free(file.halves[i]);
+  }
+  free(file.halves);
+  free(file.entries);
+  return status;
+}
