@@ -89,8 +89,7 @@ static void f32_as_pytorch(void **state) {
   check_goldens(SS_F32, 3e-6, false);
 }
 
-/* Inputs are exact in bf16, sums are float32: what is left is the rounding of outputs and of dx, half of 2^-8 of their
- * largest each, and that of the residual's sum. */
+/* Inputs are exact in bf16, sums are float32: what is left is the rounding of y and of dx, 2^-8 of their largest. */
 static void bf16_as_pytorch(void **state) {
   (void)state;
   check_goldens(SS_BF16, 0x1p-8, false);
