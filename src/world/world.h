@@ -31,11 +31,11 @@ typedef struct ss_world_box {
 
 /* A rendered picture and its truth; zeroed before the first use, used again for further pictures, freed at the end. */
 typedef struct ss_world_picture {
-  ss_image colour; /* size x size, 3 channels, sRGB */
-  uint8_t *mask;   /* size x size: 0 background, class + 1 on the object; by the ray through the pixel's centre */
-  uint16_t *depth; /* size x size: millimetres along the viewing axis, 0: nothing within 65.535 m */
+  ss_image colour;  /* size x size, 3 channels, sRGB */
+  uint8_t *mask;    /* size x size: 0 background, class + 1 on the object; by the ray through the pixel's centre */
+  uint16_t *depth;  /* size x size: millimetres along the viewing axis, 0: nothing within 65.535 m */
   ss_world_box box; /* the bounds of the mask */
-  size_t capacity; /* pixels that mask and depth hold */
+  size_t capacity;  /* pixels that mask and depth hold */
 } ss_world_picture;
 
 int ss_world_class_count(void);
