@@ -72,7 +72,7 @@ static void fuse(ss_graph *graph, size_t index, ss_node *norm, ss_tensor *residu
   fused->outputs[SS_BN_Y] = y;
   fused->output_count = SS_BN_MASK;
   if (y->requires_gradient) {
-    ss_node_output(graph, fused, SS_U8, ss_shape_of((ss_shape_count(y->shape) + 7) / 8));
+    ss_node_output(graph, fused, SS_U8, ss_batch_norm_mask_shape(y->shape, fused->attributes.groups));
     if (fused->outputs[SS_BN_MASK]) {
       fused->outputs[SS_BN_MASK]->requires_gradient = false;
     }
