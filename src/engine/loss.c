@@ -15,7 +15,7 @@ static void cross_entropy_gradient(ss_graph *graph, const ss_node *node, ss_tens
   for (int i = 0; i < SS_CE_INPUTS; i++) {
     inputs[i] = node->inputs[i];
   }
-  inputs[SS_CE_LOGS] = node->outputs[1];
+  inputs[SS_CE_NORMALIZERS] = node->outputs[1];
   inputs[SS_CE_GRADIENT] = output_gradients[0];
   ss_node *backward =
       ss_graph_node(graph, SS_OP_CROSS_ENTROPY_BACKWARD, &node->attributes, inputs, SS_CE_BACKWARD_INPUTS);
@@ -63,7 +63,7 @@ static ss_tensor *cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *l
   ss_node *node = ss_graph_node(graph, SS_OP_CROSS_ENTROPY, &attributes,
                                 (ss_tensor *[]){logits, labels, targets, weights}, SS_CE_INPUTS);
   ss_tensor *loss = ss_node_output(graph, node, SS_F32, ss_shape_of(1));
-  ss_node_output(graph, node, SS_F32, ss_shape_of(rows));
+  ss_node_output(graph, node, SS_F32, ss_shape_of(rows, 2));
   return loss;
 }
 

@@ -1,7 +1,6 @@
 #include "support.h"
 
 #include "base/bfloat16.h"
-#include "base/file.h"
 #include "base/random.h"
 
 #include <math.h>
@@ -9,100 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GOLDEN_MAX_ARRAYS = 64, GOLDEN_LIMIT = 1 << 24, DIRECTIONS = 3, BUFFER_KEY = 256 };
+enum { DIRECTIONS = 3, MAX_KEY = 256 };
 
 static const double difference_step = 0.02;
-
-/* ---- goldens ---- */
-
-typedef struct golden_array {
-  char key[BUFFER_KEY];
-  float *values;
-  int64_t count;
-} golden_array;
-
-struct support_golden {
-  char name[128];
-  golden_array arrays[GOLDEN_MAX_ARRAYS];
-  uint32_t count;
-};
 
 static void *must_alloc(size_t count, size_t size) {
   void *memory = calloc(count > 0 ? count : 1, size);
   assert_non_null(memory);
   return memory;
-}
-
-typedef struct reader {
-  const char *data;
-  size_t size, at;
-} reader;
-
-static void take(reader *file, void *out, size_t size) {
-  assert_true(file->size - file->at >= size);
-  memcpy(out, file->data + file->at, size);
-  file->at += size;
-}
-
-support_golden *support_golden_open(const char *name) {
-  char path[512];
-  snprintf(path, sizeof path, "%s/%s.bin", SS_GOLDEN, name);
-  reader file = {0};
-  char *data = NULL;
-  ss_error error = {{0}};
-  if (ss_file_read(path, GOLDEN_LIMIT, &data, &file.size, &error) != SS_OK) {
-    fail_msg("%s", error.message);
-  }
-  file.data = data;
-  support_golden *golden = must_alloc(1, sizeof *golden);
-  snprintf(golden->name, sizeof golden->name, "%s", name);
-  char magic[8];
-  take(&file, magic, sizeof magic);
-  assert_memory_equal(magic, "SSGOLD1\n", sizeof magic);
-  take(&file, &golden->count, sizeof golden->count);
-  assert_true(golden->count <= GOLDEN_MAX_ARRAYS);
-  for (uint32_t i = 0; i < golden->count; i++) {
-    golden_array *array = &golden->arrays[i];
-    uint32_t length = 0;
-    take(&file, &length, sizeof length);
-    assert_true(length < BUFFER_KEY);
-    take(&file, array->key, length);
-    take(&file, &array->count, sizeof array->count);
-    assert_true(array->count >= 0 && array->count < GOLDEN_LIMIT);
-    array->values = must_alloc((size_t)array->count, sizeof(float));
-    take(&file, array->values, (size_t)array->count * sizeof(float));
-  }
-  assert_int_equal(file.at, file.size);
-  free(data);
-  return golden;
-}
-
-void support_golden_close(support_golden *golden) {
-  for (uint32_t i = 0; i < golden->count; i++) {
-    free(golden->arrays[i].values);
-  }
-  free(golden);
-}
-
-static const golden_array *golden_find(const support_golden *golden, const char *key) {
-  for (uint32_t i = 0; i < golden->count; i++) {
-    if (strcmp(golden->arrays[i].key, key) == 0) {
-      return &golden->arrays[i];
-    }
-  }
-  return NULL;
-}
-
-const float *support_golden_array(const support_golden *golden, const char *key, int64_t *count) {
-  const golden_array *array = golden_find(golden, key);
-  if (array == NULL) {
-    fail_msg("golden %s has no array %s", golden->name, key);
-    return NULL;
-  }
-  if (count != NULL) {
-    *count = array->count;
-  }
-  return array->values;
 }
 
 double support_difference(const float *a, const float *b, int64_t count) {
@@ -418,9 +331,9 @@ void support_check_gradient(const support_case *test, double tolerance) {
 static void set_parameters(const recorded *r, const support_golden *golden) {
   for (size_t k = 0; k < ss_parameters_count(r->parameters); k++) {
     ss_parameter *parameter = ss_parameters_at(r->parameters, k);
-    char key[BUFFER_KEY];
+    char key[MAX_KEY];
     snprintf(key, sizeof key, "parameter.%s", parameter->name);
-    if ((parameter->flags & SS_TRAINABLE) == 0 && golden_find(golden, key) == NULL) {
+    if ((parameter->flags & SS_TRAINABLE) == 0 && !support_golden_has(golden, key)) {
       continue; /* a buffer at its initial value */
     }
     int64_t count = 0;
@@ -444,14 +357,14 @@ static void compare(const support_case *test, const support_golden *golden, cons
   }
   const double off = support_difference(values, expected, count);
   if (!(off <= tolerance * largest)) {
-    fail_msg("%s: %s differs from golden %s by %.3g (largest magnitude %.3g, tolerance %.3g)", test->name, key,
-             golden->name, off, largest, tolerance);
+    fail_msg("%s: %s differs from the golden by %.3g (largest magnitude %.3g, tolerance %.3g)", test->name, key, off,
+             largest, tolerance);
   }
 }
 
 static void compare_gradient(const recorded *r, const support_case *test, const support_golden *golden,
                              const char *name, const ss_tensor *gradient, double tolerance) {
-  char key[BUFFER_KEY];
+  char key[MAX_KEY];
   snprintf(key, sizeof key, "gradient.%s", name);
   if (gradient == NULL) {
     fail_msg("%s: no gradient reaches %s", test->name, name);
@@ -484,8 +397,8 @@ void support_check_golden(const support_case *test, const char *golden_name, ss_
   free(output);
 
   /* every array of the golden is compared: a key that names nothing is a mistake of the test */
-  for (uint32_t i = 0; i < golden->count; i++) {
-    const char *key = golden->arrays[i].key;
+  const char *key = NULL;
+  for (size_t array = 0; (key = support_golden_key(golden, array)) != NULL; array++) {
     if (strncmp(key, "gradient.", 9) == 0) {
       const char *name = key + 9;
       int input = -1;

@@ -33,23 +33,27 @@ typedef struct support_case {
 
 /* Every check records and runs in plans of two threads.
  *
- * L = sum over the output of a fixed random weight x element, summed in double. The graph's gradient of L with respect to
- * every float32 input and every trainable parameter (moved from its initial value a little), projected on random directions
- * v of +1 and -1, must equal the central difference (L(x + h v) - L(x - h v)) / 2h, h = 0.02, Richardson-extrapolated, to
- * `tolerance` relative to the gradient's norm. No kink is met by inputs that are a `ladder`. */
+ * L = sum over the output of a fixed random weight x element, summed in double. The graph's gradient of L with respect
+ * to every float32 input and every trainable parameter (moved from its initial value a little), projected on random
+ * directions v of +1 and -1, must equal the central difference (L(x + h v) - L(x - h v)) / 2h, h = 0.02,
+ * Richardson-extrapolated, to `tolerance` relative to the gradient's norm. No kink is met by inputs of a `ladder`. */
 void support_check_gradient(const support_case *test, double tolerance);
 
-/* golden/NAME.safetensors-like goldens: a flat little-endian file golden/NAME.bin written by the make script with
- * support.py's write_golden(name, dict): arrays are found by key. float32 unless said. Fails the test if absent. */
+/* Goldens: a flat little-endian file golden/NAME.bin written by the make script with support.py's write_golden(name,
+ * dict): float32 arrays, found by key. Fails the test if absent. The name "FILE:CASE" means the arrays of one case of a
+ * file made by write_goldens(file, {case: dict}). */
 typedef struct support_golden support_golden;
 support_golden *support_golden_open(const char *name);
 void support_golden_close(support_golden *golden);
+bool support_golden_has(const support_golden *golden, const char *key);
+const char *support_golden_key(const support_golden *golden, size_t index); /* NULL after the last */
 const float *support_golden_array(const support_golden *golden, const char *key, int64_t *count);
 
-/* Runs the case with inputs "input0", "input1", ... and parameters "parameter.NAME" of the golden, L as above with weights
- * "weight", and compares the output with "output", gradients with "gradient.input0", "gradient.NAME" ...: the largest
- * difference must stay below `tolerance` x the largest magnitude of the golden array. compute: SS_F32 or SS_BF16. Layouts in
- * the golden are the engine's (channels last), weights PyTorch's. "after.NAME" is a buffer's value after one run. */
+/* Runs the case with inputs "input0", "input1", ... and parameters "parameter.NAME" of the golden, L as above with
+ * weights "weight", and compares the output with "output", gradients with "gradient.input0", "gradient.NAME" ...: the
+ * largest difference must stay below `tolerance` x the largest magnitude of the golden array. compute: SS_F32 or
+ * SS_BF16. Layouts in the golden are the engine's (channels last), weights PyTorch's. "after.NAME" is a buffer's value
+ * after one run. */
 void support_check_golden(const support_case *test, const char *golden_name, ss_dtype compute, double tolerance);
 
 /* Largest |a - b|. */

@@ -42,19 +42,24 @@ SS_MULTIVERSION static float sum_of_exponentials(const float *x, int64_t count, 
   return sum;
 }
 
+/* A row's largest logit m and log of the sum of e^(logit - m). */
+typedef struct normalizer {
+  float largest, log_sum;
+} normalizer;
+
 /* out = sum of the targets x softmax - target, all x scale. */
-SS_MULTIVERSION static void softmax_minus(const float *x, const float *targets, int64_t count, float log_sum,
+SS_MULTIVERSION static void softmax_minus(const float *x, const float *targets, int64_t count, normalizer n,
                                           float target_sum, float scale, float *out) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
-    out[i] = scale * (target_sum * ss_element_exp(x[i] - log_sum) - targets[i]);
+    out[i] = scale * (target_sum * ss_element_exp((x[i] - n.largest) - n.log_sum) - targets[i]);
   }
 }
 
-SS_MULTIVERSION static void softmax_scaled(const float *x, int64_t count, float log_sum, float scale, float *out) {
+SS_MULTIVERSION static void softmax_scaled(const float *x, int64_t count, normalizer n, float scale, float *out) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
-    out[i] = scale * ss_element_exp(x[i] - log_sum);
+    out[i] = scale * ss_element_exp((x[i] - n.largest) - n.log_sum);
   }
 }
 
@@ -94,8 +99,7 @@ static const float *logits_of(const ss_step *step, int64_t row, int64_t classes,
   return logits;
 }
 
-/* The log of the sum of exponentials of a row. */
-static float log_of_sum(const ss_step *step, int64_t row, int64_t classes) {
+static normalizer normalizer_of(const ss_step *step, int64_t row, int64_t classes) {
   float buffer[SS_BLOCK];
   float largest = -INFINITY;
   for (int64_t at = 0; at < classes; at += SS_BLOCK) {
@@ -108,15 +112,20 @@ static float log_of_sum(const ss_step *step, int64_t row, int64_t classes) {
     const int64_t count = least(SS_BLOCK, classes - at);
     sum += (double)sum_of_exponentials(logits_of(step, row, classes, at, count, buffer), count, largest);
   }
-  return largest + (float)log(sum);
+  return (normalizer){largest, (float)log(sum)};
 }
 
-/* sum over k of target x (log of sum - logit). */
-static double loss_of_row(const ss_step *step, int64_t row, int64_t classes, float log_sum) {
+/* -log softmax of a logit. */
+static double surprise(normalizer n, float logit) {
+  return ((double)n.largest - (double)logit) + (double)n.log_sum;
+}
+
+/* sum over k of target x -log softmax. */
+static double loss_of_row(const ss_step *step, int64_t row, int64_t classes, normalizer n) {
   float buffers[2][SS_BLOCK];
   const int32_t *labels = step->in[SS_CE_LABELS];
   if (labels) {
-    return (double)log_sum - (double)*logits_of(step, row, classes, labels[row], 1, buffers[0]);
+    return surprise(n, *logits_of(step, row, classes, labels[row], 1, buffers[0]));
   }
   double sum = 0.0;
   for (int64_t at = 0; at < classes; at += SS_BLOCK) {
@@ -125,7 +134,7 @@ static double loss_of_row(const ss_step *step, int64_t row, int64_t classes, flo
     const float *targets = ss_elements_read(step->in[SS_CE_TARGETS], step->node->inputs[SS_CE_TARGETS]->dtype,
                                             row * classes + at, count, buffers[1]);
     for (int64_t i = 0; i < count; i++) {
-      sum += targets[i] != 0.0f ? (double)targets[i] * ((double)log_sum - (double)logits[i]) : 0.0;
+      sum += targets[i] != 0.0f ? (double)targets[i] * surprise(n, logits[i]) : 0.0;
     }
   }
   return sum;
@@ -141,12 +150,12 @@ static ss_status run_cross_entropy(const ss_step *step) {
   const ss_shape *shape = &step->node->inputs[SS_CE_LOGITS]->shape;
   const int64_t rows = shape->dims[0], classes = shape->dims[1];
   double *losses = step->scratch;
-  float *logs = step->out[1];
+  normalizer *normalizers = step->out[1]; /* (N, 2) */
 #pragma omp parallel for schedule(static) num_threads(step->threads) if (rows * classes > SS_CHUNK)
   for (int64_t row = 0; row < rows; row++) {
     const float weight = weight_of(step, row, classes);
-    logs[row] = weight != 0.0f ? log_of_sum(step, row, classes) : 0.0f;
-    losses[row] = weight != 0.0f ? (double)weight * loss_of_row(step, row, classes, logs[row]) : 0.0;
+    normalizers[row] = weight != 0.0f ? normalizer_of(step, row, classes) : (normalizer){0.0f, 0.0f};
+    losses[row] = weight != 0.0f ? (double)weight * loss_of_row(step, row, classes, normalizers[row]) : 0.0;
   }
   double sum = 0.0;
   for (int64_t row = 0; row < rows; row++) {
@@ -174,7 +183,7 @@ static double sum_of_targets(const ss_step *step, int64_t row, int64_t classes) 
   return sum;
 }
 
-static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, float log_sum, float scale) {
+static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, normalizer n, float scale) {
   const ss_dtype dtype = step->node->outputs[0]->dtype;
   const int32_t *labels = step->in[SS_CE_LABELS];
   const float target_sum = labels ? 1.0f : (float)sum_of_targets(step, row, classes);
@@ -185,43 +194,42 @@ static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, f
     if (scale == 0.0f) { /* an ignored row's logits may be anything */
       memset(out, 0, (size_t)count * sizeof(float));
     } else if (labels) {
-      softmax_scaled(logits_of(step, row, classes, at, count, buffers[0]), count, log_sum, scale, out);
+      softmax_scaled(logits_of(step, row, classes, at, count, buffers[0]), count, n, scale, out);
       if (labels[row] >= at && labels[row] < at + count) {
         out[labels[row] - at] -= scale;
       }
     } else {
       const float *targets = ss_elements_read(step->in[SS_CE_TARGETS], step->node->inputs[SS_CE_TARGETS]->dtype,
                                               row * classes + at, count, buffers[1]);
-      softmax_minus(logits_of(step, row, classes, at, count, buffers[0]), targets, count, log_sum, target_sum, scale,
-                    out);
+      softmax_minus(logits_of(step, row, classes, at, count, buffers[0]), targets, count, n, target_sum, scale, out);
     }
     ss_elements_write(step->out[0], dtype, row * classes + at, count, out);
   }
 }
 
-static void targets_gradient(const ss_step *step, int64_t row, int64_t classes, float log_sum, float scale) {
+static void targets_gradient(const ss_step *step, int64_t row, int64_t classes, normalizer n, float scale) {
   for (int64_t k = 0; k < classes; k++) {
     const float logit = ss_element_at(step->in[SS_CE_LOGITS], step->node->inputs[SS_CE_LOGITS]->dtype,
                                       row * classes + k);
     ss_element_put(step->out[1], step->node->outputs[1]->dtype, row * classes + k,
-                   scale == 0.0f ? 0.0f : scale * (log_sum - logit));
+                   scale == 0.0f ? 0.0f : (float)((double)scale * surprise(n, logit)));
   }
 }
 
 static ss_status run_cross_entropy_backward(const ss_step *step) {
   const ss_shape *shape = &step->node->inputs[SS_CE_LOGITS]->shape;
   const int64_t rows = shape->dims[0], classes = shape->dims[1];
-  const float *logs = step->in[SS_CE_LOGS];
+  const normalizer *normalizers = step->in[SS_CE_NORMALIZERS];
   const double weights = sum_of_weights(step, rows, classes);
   const double each = weights != 0.0 ? (double)((const float *)step->in[SS_CE_GRADIENT])[0] / weights : 0.0;
 #pragma omp parallel for schedule(static) num_threads(step->threads) if (rows * classes > SS_CHUNK)
   for (int64_t row = 0; row < rows; row++) {
     const float scale = (float)(each * (double)weight_of(step, row, classes));
     if (step->out[0]) {
-      logits_gradient(step, row, classes, logs[row], scale);
+      logits_gradient(step, row, classes, normalizers[row], scale);
     }
     if (step->out[1]) {
-      targets_gradient(step, row, classes, logs[row], scale);
+      targets_gradient(step, row, classes, normalizers[row], scale);
     }
   }
   return SS_OK;

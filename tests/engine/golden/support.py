@@ -1,7 +1,7 @@
 """Goldens: named float32 arrays in one flat file, read by tests/engine/support.c.
 
-Little-endian: the 8 bytes "SSGOLD1\\n", a uint32 count of arrays, and for each a uint32 length of its key, the key, an int64
-count of elements and the elements as float32. Labels are stored as float32 too.
+Little-endian: the 8 bytes "SSGOLD1\\n", a uint32 count of arrays, and for each a uint32 length of its key, the key, an
+int64 count of elements and the elements as float32. Labels are stored as float32 too.
 """
 
 import os
@@ -24,3 +24,8 @@ def write_golden(name, arrays):
             file.write(encoded)
             file.write(struct.pack("<q", flat.size))
             file.write(flat.tobytes())
+
+
+def write_goldens(name, cases):
+    """Several cases, each a dict as for write_golden, in one file: case C of file F is the C code's golden "F:C"."""
+    write_golden(name, {f"{case}/{key}": value for case, arrays in cases.items() for key, value in arrays.items()})
