@@ -22,7 +22,7 @@ enum {
 /* attributes.flags of both: logit i of row i takes no part (a sample is no candidate for its own partner). */
 enum { SS_CROSS_ENTROPY_WITHOUT_SELF = 1 };
 
-/* ELEMENT_LOSS: (prediction, target, weights or absent) of one shape -> mean (1). ELEMENT_LOSS_BACKWARD: the same and the
+/* ELEMENT_LOSS: (prediction, target, weights or absent) of one shape -> mean (1). ELEMENT_LOSS_BACKWARD: these and the
  * loss's gradient -> (gradient of prediction, gradient of target), either of them absent. attributes.kind; alpha is
  * SMOOTH_L1's beta, HINGE's margin. */
 typedef enum ss_element_loss_kind {

@@ -126,7 +126,7 @@ static ss_tensor *record_output(recorded *r, const support_case *test, ss_dtype 
   r->graph = ss_graph_new(r->parameters, &(ss_graph_options){compute, !test->evaluation, test->seed});
   assert_non_null(r->graph);
   for (int i = 0; i < test->input_count; i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "input%d", i);
     r->inputs[i] = ss_graph_input(r->graph, name, is_labels(test, i) ? SS_I32 : SS_F32, test->shapes[i]);
     if (!is_labels(test, i)) {
@@ -310,7 +310,7 @@ void support_check_gradient(const support_case *test, double tolerance) {
   }
   for (int i = 0; i < test->input_count; i++) {
     if (!is_labels(test, i)) {
-      char name[16];
+      char name[32];
       snprintf(name, sizeof name, "input%d", i);
       check_one(&r, test, name, ss_plan_data(r.plan, r.inputs[i]), input_gradients[i], ss_shape_count(test->shapes[i]),
                 (uint64_t)i, tolerance);
@@ -382,7 +382,7 @@ void support_check_golden(const support_case *test, const char *golden_name, ss_
   const float *weights = support_golden_array(golden, "weight", &weight_count);
   record(&r, test, compute, weights, weight_count);
   for (int i = 0; i < test->input_count; i++) {
-    char key[16];
+    char key[32];
     snprintf(key, sizeof key, "input%d", i);
     int64_t count = 0;
     const float *values = support_golden_array(golden, key, &count);
