@@ -9,7 +9,7 @@
 
 /* The first that holds wins; a folder holds whatever no other kind knows. */
 static const ss_source_kind *const kinds[] = {
-    &ss_source_cifar, &ss_source_stl10, &ss_source_idx, &ss_source_tar, &ss_source_folder,
+    &ss_source_world, &ss_source_cifar, &ss_source_stl10, &ss_source_idx, &ss_source_tar, &ss_source_folder,
 };
 
 static ss_status open_kind(ss_source *source, ss_error *error) {

@@ -48,6 +48,7 @@ struct ss_source {
   int channels;
 };
 
+extern const ss_source_kind ss_source_world;
 extern const ss_source_kind ss_source_cifar;
 extern const ss_source_kind ss_source_stl10;
 extern const ss_source_kind ss_source_idx;
