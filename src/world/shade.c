@@ -7,28 +7,37 @@ typedef struct hit {
   float open, light; /* shares of the sky and of the main light that reach it */
 } hit;
 
-static void lanes_put(ss_lanes *lanes, int i, ss_vec3 v) {
-  lanes->x[i] = v.x;
-  lanes->y[i] = v.y;
-  lanes->z[i] = v.z;
-}
-
 static ss_vec3 to_object(const ss_world_scene *scene, ss_vec3 point) {
   return ss_vec_scale(ss_vec_rotate_back(&scene->pose, ss_vec_sub(point, scene->centre)), 1 / scene->scale);
 }
 
-static ss_vec3 sky(const ss_world_scene *scene, ss_vec3 direction, bool with_clouds) {
+static ss_vec3 clear_sky(const ss_world_scene *scene, ss_vec3 direction) {
   const float height = ss_maxf(direction.y, 0);
-  ss_vec3 colour = ss_vec_mix(scene->horizon, scene->zenith, ss_smoothf(0, 1, sqrtf(height)));
-  if (with_clouds && scene->cloudiness > 0 && direction.y > 0) {
-    const float flat = 1.6f / (height + 0.12f);
-    const ss_vec3 at = ss_vec_add(ss_vec(direction.x * flat, 0, direction.z * flat), scene->cloud_offset);
-    const float cover =
-        ss_smoothf(-0.1f, 0.45f, ss_world_fractal_noise(at, 4, 0.02f) + 0.35f * scene->cloudiness - 0.2f);
-    const ss_vec3 white = ss_vec_mix(scene->horizon, ss_vec(1, 1, 1), 0.6f);
-    colour = ss_vec_mix(colour, white, cover * scene->cloudiness * ss_smoothf(0, 0.15f, height));
+  return ss_vec_scale(ss_vec_mix(scene->horizon, scene->zenith, ss_smoothf(0, 1, sqrtf(height))), 1.35f);
+}
+
+/* Sets the colours of the n samples listed in `lane`, which see the sky: clouds on a flat layer. */
+static void shade_sky(const ss_world_scene *scene, int n, const int *lane, const hit *hits, ss_world_sample *samples) {
+  ss_lanes at;
+  float footprint[SS_WORLD_LANES], height[SS_WORLD_LANES], cloud[SS_WORLD_LANES];
+  for (int k = 0; k < n; k++) {
+    const ss_vec3 direction = hits[lane[k]].direction;
+    samples[lane[k]].colour = clear_sky(scene, direction);
+    height[k] = ss_maxf(direction.y, 0);
+    const float flat = 1.6f / (height[k] + 0.12f);
+    ss_lanes_put(&at, k, ss_vec_add(ss_vec(direction.x * flat, 0, direction.z * flat), scene->cloud_offset));
+    footprint[k] = 0.02f;
   }
-  return ss_vec_scale(colour, 1.35f);
+  if (n == 0 || scene->cloudiness <= 0) {
+    return;
+  }
+  const ss_vec3 white = ss_vec_scale(ss_vec_mix(scene->horizon, ss_vec(1, 1, 1), 0.6f), 1.35f);
+  ss_world_fractal_noise(n, &at, footprint, 4, cloud);
+  for (int k = 0; k < n; k++) {
+    const float cover = ss_smoothf(-0.1f, 0.45f, cloud[k] + 0.35f * scene->cloudiness - 0.2f);
+    const float share = cover * scene->cloudiness * ss_smoothf(0, 0.15f, height[k]);
+    samples[lane[k]].colour = ss_vec_mix(samples[lane[k]].colour, white, share);
+  }
 }
 
 /* The nearest of ground, wall and solid (whose distance in object space is `solid`, or -1). */
@@ -57,15 +66,19 @@ static ss_world_kind nearest(const ss_world_scene *scene, float solid, hit *h) {
   return kind;
 }
 
-static ss_vec3 surface_colour(const ss_world_scene *scene, ss_world_kind kind, const hit *h, float footprint) {
+static const ss_world_material *material_of(const ss_world_scene *scene, ss_world_kind kind) {
+  return kind == SS_KIND_OBJECT ? &scene->object : kind == SS_KIND_GROUND ? &scene->ground : &scene->wall;
+}
+
+/* The coordinates in which a surface's texture lies. */
+static ss_vec3 on_surface(const ss_world_scene *scene, ss_world_kind kind, ss_vec3 point) {
   if (kind == SS_KIND_OBJECT) {
-    return ss_world_texture(&scene->object, to_object(scene, h->point), footprint / scene->scale);
+    return to_object(scene, point);
   }
   if (kind == SS_KIND_GROUND) {
-    return ss_world_texture(&scene->ground, ss_vec(h->point.x, 0, h->point.z), footprint);
+    return ss_vec(point.x, 0, point.z);
   }
-  const float along = h->point.x * scene->wall_normal.z - h->point.z * scene->wall_normal.x;
-  return ss_world_texture(&scene->wall, ss_vec(along, 0, h->point.y), footprint);
+  return ss_vec(point.x * scene->wall_normal.z - point.z * scene->wall_normal.x, 0, point.y);
 }
 
 /* The share of the sky that ground and wall leave each other, and the ground leaves the solid's underside. */
@@ -81,13 +94,14 @@ static float corner_openness(const ss_world_scene *scene, ss_world_kind kind, co
   return 1 - 0.4f * expf(-ss_maxf(gap, 0) / (0.35f * scene->scale));
 }
 
-static ss_vec3 lit(const ss_world_scene *scene, ss_world_kind kind, const hit *h, float pixel) {
-  const ss_world_material *material = kind == SS_KIND_OBJECT   ? &scene->object
-                                      : kind == SS_KIND_GROUND ? &scene->ground
-                                                               : &scene->wall;
-  const float facing = ss_maxf(-ss_vec_dot(h->normal, h->direction), 0.03f);
-  const float footprint = h->distance * 2 * scene->half_width * pixel / sqrtf(facing);
-  const ss_vec3 colour = surface_colour(scene, kind, h, footprint);
+/* How squarely the ray meets the surface: the cosine, kept off 0. */
+static float facing_of(const hit *h) {
+  return ss_maxf(-ss_vec_dot(h->normal, h->direction), 0.03f);
+}
+
+/* The light that leaves a surface of the given colour towards the camera. */
+static ss_vec3 lit(const ss_world_scene *scene, ss_world_kind kind, const hit *h, ss_vec3 colour) {
+  const ss_world_material *material = material_of(scene, kind);
   const float open = h->open * corner_openness(scene, kind, h);
 
   const ss_vec3 above = ss_vec_mix(scene->horizon, scene->zenith, 0.5f);
@@ -101,7 +115,7 @@ static ss_vec3 lit(const ss_world_scene *scene, ss_world_kind kind, const hit *h
   ss_vec3 out = ss_vec_mul(colour, arriving);
 
   /* A clear coat: Blinn-Phong highlight and mirrored sky, both by Schlick's Fresnel term. */
-  const float edge = 1 - facing, fresnel = 0.04f + 0.96f * edge * edge * edge * edge * edge;
+  const float edge = 1 - facing_of(h), fresnel = 0.04f + 0.96f * edge * edge * edge * edge * edge;
   if (direct > 0) {
     const ss_vec3 half = ss_vec_normalize(ss_vec_sub(scene->light, h->direction));
     const float sharpness = 6 + 160 * material->gloss * material->gloss;
@@ -109,13 +123,31 @@ static ss_vec3 lit(const ss_world_scene *scene, ss_world_kind kind, const hit *h
     out = ss_vec_add(out, ss_vec_scale(scene->light_colour, 0.04f * material->gloss * highlight * h->light));
   }
   const ss_vec3 mirrored = ss_vec_add(h->direction, ss_vec_scale(h->normal, -2 * ss_vec_dot(h->direction, h->normal)));
-  const ss_vec3 seen = mirrored.y > 0 ? sky(scene, mirrored, false) : ss_vec_scale(below, 1.2f);
+  const ss_vec3 seen = mirrored.y > 0 ? clear_sky(scene, mirrored) : ss_vec_scale(below, 1.2f);
   out = ss_vec_add(out, ss_vec_scale(seen, fresnel * material->gloss * open * 0.8f));
   if (kind == SS_KIND_GROUND) {
     const float far = h->distance / scene->haze;
-    out = ss_vec_mix(sky(scene, ss_vec(h->direction.x, 0, h->direction.z), false), out, expf(-far * far));
+    out = ss_vec_mix(clear_sky(scene, ss_vec(h->direction.x, 0, h->direction.z)), out, expf(-far * far));
   }
   return out;
+}
+
+/* Sets the colours of the n samples listed in `lane`, which see a surface of this kind. */
+static void shade_surface(const ss_world_scene *scene, ss_world_kind kind, int n, const int *lane, const hit *hits,
+                          float pixel, ss_world_sample *samples) {
+  ss_lanes at;
+  float footprint[SS_WORLD_LANES];
+  ss_vec3 colour[SS_WORLD_LANES];
+  const float unit = kind == SS_KIND_OBJECT ? scene->scale : 1;
+  for (int k = 0; k < n; k++) {
+    const hit *h = &hits[lane[k]];
+    ss_lanes_put(&at, k, on_surface(scene, kind, h->point));
+    footprint[k] = h->distance * 2 * scene->half_width * pixel / (unit * sqrtf(facing_of(h)));
+  }
+  ss_world_texture(material_of(scene, kind), n, &at, footprint, colour);
+  for (int k = 0; k < n; k++) {
+    samples[lane[k]].colour = lit(scene, kind, &hits[lane[k]], colour[k]);
+  }
 }
 
 /* Light from 0 to infinity to 0 .. 1: close to linear for the dark, bright parts keep their colour. */
@@ -133,8 +165,8 @@ static void darken(const ss_world_scene *scene, int n, const ss_world_sample *sa
     hits[i].light = hits[i].open = 1;
     if (samples[i].kind != SS_KIND_SKY && ss_vec_dot(hits[i].normal, scene->light) > 0) {
       const ss_vec3 lifted = ss_vec_add(hits[i].point, ss_vec_scale(hits[i].normal, 0.012f * scene->scale));
-      lanes_put(&point, shadowed, to_object(scene, lifted));
-      lanes_put(&light, shadowed, to_light);
+      ss_lanes_put(&point, shadowed, to_object(scene, lifted));
+      ss_lanes_put(&light, shadowed, to_light);
       lane[shadowed++] = i;
     }
   }
@@ -145,8 +177,8 @@ static void darken(const ss_world_scene *scene, int n, const ss_world_sample *sa
   for (int i = 0; i < n; i++) {
     const ss_vec3 at = to_object(scene, hits[i].point);
     if (samples[i].kind != SS_KIND_SKY && ss_vec_dot(at, at) < 2.9f) {
-      lanes_put(&point, enclosed, at);
-      lanes_put(&normal, enclosed, ss_vec_rotate_back(&scene->pose, hits[i].normal));
+      ss_lanes_put(&point, enclosed, at);
+      ss_lanes_put(&normal, enclosed, ss_vec_rotate_back(&scene->pose, hits[i].normal));
       lane[enclosed++] = i;
     }
   }
@@ -161,7 +193,7 @@ static void find_normals(const ss_world_scene *scene, int n, const ss_world_samp
   int lane[SS_WORLD_LANES], count = 0;
   for (int i = 0; i < n; i++) {
     if (samples[i].kind == SS_KIND_OBJECT) {
-      lanes_put(&point, count, to_object(scene, hits[i].point));
+      ss_lanes_put(&point, count, to_object(scene, hits[i].point));
       lane[count++] = i;
     }
   }
@@ -181,8 +213,8 @@ void ss_world_shade(const ss_world_scene *scene, int n, float pixel, ss_world_sa
     const float v = (1 - 2 * samples[i].y + scene->shift_y) * scene->half_width;
     const ss_vec3 aside = ss_vec_add(ss_vec_scale(scene->right, u), ss_vec_scale(scene->up, v));
     hits[i].direction = ss_vec_normalize(ss_vec_add(scene->forward, aside));
-    lanes_put(&origin, i, camera);
-    lanes_put(&direction, i, ss_vec_rotate_back(&scene->pose, hits[i].direction));
+    ss_lanes_put(&origin, i, camera);
+    ss_lanes_put(&direction, i, ss_vec_rotate_back(&scene->pose, hits[i].direction));
   }
   ss_world_trace(scene->shape, n, &origin, &direction, solid);
   for (int i = 0; i < n; i++) {
@@ -191,9 +223,20 @@ void ss_world_shade(const ss_world_scene *scene, int n, float pixel, ss_world_sa
   }
   find_normals(scene, n, samples, hits);
   darken(scene, n, samples, hits);
+  for (ss_world_kind kind = SS_KIND_SKY; kind <= SS_KIND_WALL; kind++) {
+    int lane[SS_WORLD_LANES], count = 0;
+    for (int i = 0; i < n; i++) {
+      if (samples[i].kind == kind) {
+        lane[count++] = i;
+      }
+    }
+    if (count > 0 && kind == SS_KIND_SKY) {
+      shade_sky(scene, count, lane, hits, samples);
+    } else if (count > 0) {
+      shade_surface(scene, kind, count, lane, hits, pixel, samples);
+    }
+  }
   for (int i = 0; i < n; i++) {
-    const hit *h = &hits[i];
-    samples[i].colour =
-        tone(samples[i].kind == SS_KIND_SKY ? sky(scene, h->direction, true) : lit(scene, samples[i].kind, h, pixel));
+    samples[i].colour = tone(samples[i].colour);
   }
 }

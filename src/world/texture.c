@@ -1,5 +1,7 @@
 #include "world/texture.h"
 
+#include "base/compiler.h"
+
 #include <stdint.h>
 
 static inline uint32_t lattice_hash(int32_t x, int32_t y, int32_t z) {
@@ -27,10 +29,11 @@ static inline float lerp(float a, float b, float t) {
   return a + (b - a) * t;
 }
 
-float ss_world_noise(ss_vec3 p) {
-  const float fx = floorf(p.x), fy = floorf(p.y), fz = floorf(p.z);
+/* Continuous in value and slope; zero at the lattice's points. */
+static inline float noise(float px, float py, float pz) {
+  const float fx = floorf(px), fy = floorf(py), fz = floorf(pz);
   const int32_t ix = (int32_t)fx, iy = (int32_t)fy, iz = (int32_t)fz;
-  const float x = p.x - fx, y = p.y - fy, z = p.z - fz;
+  const float x = px - fx, y = py - fy, z = pz - fz;
   const float u = fade(x), v = fade(y), w = fade(z);
   const float a = lerp(corner(ix, iy, iz, x, y, z), corner(ix + 1, iy, iz, x - 1, y, z), u);
   const float b = lerp(corner(ix, iy + 1, iz, x, y - 1, z), corner(ix + 1, iy + 1, iz, x - 1, y - 1, z), u);
@@ -40,15 +43,25 @@ float ss_world_noise(ss_vec3 p) {
   return lerp(lerp(a, b, v), lerp(c, d, v), w);
 }
 
-float ss_world_fractal_noise(ss_vec3 p, int octaves, float footprint) {
-  float sum = 0, strength = 0.6f;
-  for (int i = 0; i < octaves && footprint < 1; i++) {
-    sum += strength * (1 - footprint * footprint) * ss_world_noise(p);
-    p = ss_vec_add(ss_vec_scale(p, 2.03f), ss_vec(17.1f, 5.3f, 11.7f));
-    footprint *= 2.03f;
+SS_MULTIVERSION void ss_world_fractal_noise(int n, const ss_lanes *restrict point, const float *restrict footprint,
+                                            int octaves, float *restrict value) {
+  float finest = INFINITY;
+  for (int i = 0; i < n; i++) {
+    value[i] = 0;
+    finest = ss_minf(finest, footprint[i]);
+  }
+  float scale = 1, strength = 0.6f, shift = 0;
+  for (int octave = 0; octave < octaves && scale * finest < 1; octave++) {
+    for (int i = 0; i < n; i++) {
+      const float width = scale * footprint[i];
+      const float seen = strength * ss_maxf(1 - width * width, 0);
+      value[i] += seen * noise(scale * point->x[i] + shift, scale * point->y[i] + 0.31f * shift,
+                               scale * point->z[i] + 0.68f * shift);
+    }
+    scale *= 2.03f; /* not 2, and shifted, so that the octaves' lattices do not coincide */
+    shift = 2.03f * shift + 17.1f;
     strength *= 0.5f;
   }
-  return sum;
 }
 
 /* A wave of period 1 that is 1 during the first `duty` of it, averaged over `width` around u. */
@@ -74,20 +87,17 @@ static float dots(ss_vec3 p, float width) {
   return lerp(inside, 0.2f, ss_smoothf(0.5f, 1.2f, width));
 }
 
-static float marble(ss_vec3 p, float width) {
-  const float bend = ss_world_fractal_noise(p, 4, width);
+static float marble(ss_vec3 p, float bend, float width) {
   const float vein = fabsf(sinf(3.14159265f * (0.6f * p.x + 0.25f * p.y + 2.2f * bend)));
   return lerp(1 - sqrtf(vein), 0.35f, ss_smoothf(0.4f, 1, width));
 }
 
-/* Rings around the y axis, wavering, with fibres along it. */
-static float wood(ss_vec3 p, float width) {
-  const ss_vec3 slow = ss_vec(0.9f * p.x, 0.25f * p.y, 0.9f * p.z);
-  const float radius = 1.6f * sqrtf(p.x * p.x + p.z * p.z) + 0.9f * ss_world_noise(slow);
+/* Rings around the y axis, wavering. */
+static float wood(ss_vec3 p, float waver, float width) {
+  const float radius = 1.6f * sqrtf(p.x * p.x + p.z * p.z) + 1.5f * waver;
   const float ring = radius - floorf(radius);
   const float shade = ss_smoothf(0, 0.75f, ring) * (1 - ss_smoothf(0.85f, 1, ring));
-  const float fibre = ss_world_fractal_noise(ss_vec(9 * p.x, 0.7f * p.y, 9 * p.z), 2, 9 * width);
-  return ss_clampf(lerp(shade, 0.45f, ss_smoothf(0.15f, 0.6f, width)) + 0.25f * fibre, 0, 1);
+  return lerp(shade, 0.45f, ss_smoothf(0.15f, 0.6f, width));
 }
 
 /* Bricks in x and z with mortar between; each brick has a shade of its own. */
@@ -100,45 +110,74 @@ static float bricks(ss_vec3 p, float width) {
 }
 
 /* Irregular chips: the parts of the noise above a level. */
-static float speckles(ss_vec3 p, float width) {
+static float speckles(float height, float width) {
   const float soft = 0.06f + width;
-  const float n = ss_world_fractal_noise(ss_vec_scale(p, 1.7f), 2, 1.7f * width);
-  return ss_smoothf(0.16f - soft, 0.16f + soft, n);
+  return ss_smoothf(0.16f - soft, 0.16f + soft, height);
 }
 
-ss_vec3 ss_world_texture(const ss_world_material *material, ss_vec3 point, float footprint) {
-  const ss_vec3 p =
-      ss_vec_add(ss_vec_scale(ss_vec_rotate_back(&material->turn, point), material->frequency), material->offset);
-  const float width = footprint * material->frequency;
-  float mix = 0;
-  switch (material->pattern) {
-    case SS_PATTERN_STRIPES:
-      mix = box_wave(p.x, 0.5f, width);
-      break;
-    case SS_PATTERN_CHECKER:
-      mix = checker(p, width);
-      break;
-    case SS_PATTERN_DOTS:
-      mix = dots(p, width);
-      break;
-    case SS_PATTERN_MARBLE:
-      mix = marble(p, width);
-      break;
-    case SS_PATTERN_CLOUDS:
-      mix = ss_smoothf(-0.45f, 0.45f, ss_world_fractal_noise(p, 3, width));
-      break;
-    case SS_PATTERN_WOOD:
-      mix = wood(p, width);
-      break;
-    case SS_PATTERN_BRICKS:
-      mix = bricks(p, width);
-      break;
-    case SS_PATTERN_SPECKLES:
-      mix = speckles(p, width);
-      break;
-    default:
-      break;
+/* The noise that a pattern is made of, with lengths along its axes stretched by `stretch` first. */
+static void pattern_noise(int n, const ss_lanes *point, const float *width, ss_vec3 stretch, int octaves,
+                          float *value) {
+  ss_lanes at;
+  float footprint[SS_WORLD_LANES];
+  const float most = ss_maxf(stretch.x, ss_maxf(stretch.y, stretch.z));
+  for (int i = 0; i < n; i++) {
+    ss_lanes_put(&at, i, ss_vec_mul(ss_lanes_get(point, i), stretch));
+    footprint[i] = most * width[i];
   }
-  const float grain = 1 + material->grain * ss_world_fractal_noise(ss_vec_scale(p, 3.1f), 2, 3.1f * width);
-  return ss_vec_scale(ss_vec_mix(material->colours[0], material->colours[1], mix), grain);
+  ss_world_fractal_noise(n, &at, footprint, octaves, value);
+}
+
+/* What of the second colour is in the point, 0 to 1; `noisy` is the pattern's noise there, if it has one. */
+static float share(ss_world_pattern pattern, ss_vec3 p, float noisy, float width) {
+  switch (pattern) {
+    case SS_PATTERN_STRIPES:
+      return box_wave(p.x, 0.5f, width);
+    case SS_PATTERN_CHECKER:
+      return checker(p, width);
+    case SS_PATTERN_DOTS:
+      return dots(p, width);
+    case SS_PATTERN_MARBLE:
+      return marble(p, noisy, width);
+    case SS_PATTERN_CLOUDS:
+      return ss_smoothf(-0.45f, 0.45f, noisy);
+    case SS_PATTERN_WOOD:
+      return wood(p, noisy, width);
+    case SS_PATTERN_BRICKS:
+      return bricks(p, width);
+    case SS_PATTERN_SPECKLES:
+      return speckles(noisy, width);
+    default:
+      return 0;
+  }
+}
+
+void ss_world_texture(const ss_world_material *material, int n, const ss_lanes *point, const float *footprint,
+                      ss_vec3 *colour) {
+  static const struct {
+    ss_vec3 stretch;
+    int octaves;
+  } noises[SS_PATTERN_COUNT] = {[SS_PATTERN_MARBLE] = {{1, 1, 1}, 4},
+                                [SS_PATTERN_CLOUDS] = {{1, 1, 1}, 3},
+                                [SS_PATTERN_WOOD] = {{0.9f, 0.25f, 0.9f}, 1},
+                                [SS_PATTERN_SPECKLES] = {{1.7f, 1.7f, 1.7f}, 2}};
+  /* Every surface is a little uneven; wood along its fibres. */
+  const ss_vec3 fine = material->pattern == SS_PATTERN_WOOD ? ss_vec(9, 0.7f, 9) : ss_vec(3.1f, 3.1f, 3.1f);
+  const float grain = material->pattern == SS_PATTERN_WOOD ? 2 * material->grain : material->grain;
+  ss_lanes at;
+  float width[SS_WORLD_LANES], noisy[SS_WORLD_LANES] = {0}, uneven[SS_WORLD_LANES];
+  for (int i = 0; i < n; i++) {
+    const ss_vec3 turned = ss_vec_rotate_back(&material->turn, ss_lanes_get(point, i));
+    ss_lanes_put(&at, i, ss_vec_add(ss_vec_scale(turned, material->frequency), material->offset));
+    width[i] = footprint[i] * material->frequency;
+  }
+  if (noises[material->pattern].octaves > 0) {
+    pattern_noise(n, &at, width, noises[material->pattern].stretch, noises[material->pattern].octaves, noisy);
+  }
+  pattern_noise(n, &at, width, fine, 2, uneven);
+  for (int i = 0; i < n; i++) {
+    const float second = share(material->pattern, ss_lanes_get(&at, i), noisy[i], width[i]);
+    const ss_vec3 mixed = ss_vec_mix(material->colours[0], material->colours[1], second);
+    colour[i] = ss_vec_scale(mixed, 1 + grain * uneven[i]);
+  }
 }

@@ -27,13 +27,12 @@ typedef struct ss_world_material {
   float grain;     /* the strength of the fine unevenness that every surface has */
 } ss_world_material;
 
-/* Gradient noise with value and slope continuous, about -1 to 1, one feature a unit. */
-float ss_world_noise(ss_vec3 p);
+/* The sum of octaves of gradient noise, each of half the size and strength, about -1 to 1, the largest features one
+ * unit wide. What is smaller than footprint[i] around point i is left out. n is at most SS_WORLD_LANES, as below. */
+void ss_world_fractal_noise(int n, const ss_lanes *point, const float *footprint, int octaves, float *value);
 
-/* The sum of octaves of noise, each of half the size and strength, fading where smaller than `footprint`. */
-float ss_world_fractal_noise(ss_vec3 p, int octaves, float footprint);
-
-/* The linear colour at a point; `footprint` is the width, in the same coordinates, over which a pixel averages. */
-ss_vec3 ss_world_texture(const ss_world_material *material, ss_vec3 point, float footprint);
+/* The linear colours at n points; footprint[i] is the width, in the same coordinates, over which a pixel averages. */
+void ss_world_texture(const ss_world_material *material, int n, const ss_lanes *point, const float *footprint,
+                      ss_vec3 *colour);
 
 #endif

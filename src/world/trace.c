@@ -17,10 +17,6 @@ static bool enter_ball(ss_vec3 origin, ss_vec3 direction, float radius, float *f
   return *to > 0;
 }
 
-static ss_vec3 lane(const ss_lanes *lanes, int i) {
-  return ss_vec(lanes->x[i], lanes->y[i], lanes->z[i]);
-}
-
 /* The rays still under way; the points at which they stand are packed so that no lane of the loops is idle. */
 typedef struct walk {
   int n;
@@ -33,7 +29,7 @@ static void walk_start(walk *w, int n, const ss_lanes *origin, const ss_lanes *d
   w->n = 0;
   for (int i = 0; i < n; i++) {
     float from, to;
-    if (enter_ball(lane(origin, i), lane(direction, i), radius, &from, &to)) {
+    if (enter_ball(ss_lanes_get(origin, i), ss_lanes_get(direction, i), radius, &from, &to)) {
       w->ray[w->n] = i;
       w->at[w->n] = from;
       w->end[w->n++] = to;
@@ -99,10 +95,8 @@ void ss_world_normals(int shape, int n, const ss_lanes *point, ss_lanes *normal)
     }
   }
   for (int i = 0; i < n; i++) {
-    const ss_vec3 unit = ss_vec_normalize(lane(normal, i));
-    normal->x[i] = unit.x;
-    normal->y[i] = unit.y;
-    normal->z[i] = unit.z;
+    const ss_vec3 unit = ss_vec_normalize(ss_lanes_get(normal, i));
+    ss_lanes_put(normal, i, unit);
   }
 }
 

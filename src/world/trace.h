@@ -4,13 +4,6 @@
 
 #include "world/vector.h"
 
-#define SS_WORLD_LANES 64
-
-/* Points or directions, one a lane. */
-typedef struct ss_lanes {
-  float x[SS_WORLD_LANES], y[SS_WORLD_LANES], z[SS_WORLD_LANES];
-} ss_lanes;
-
 /* distance[i]: from origin i along the unit direction i to the surface by sphere tracing (Hart 1996), or -1. */
 void ss_world_trace(int shape, int n, const ss_lanes *origin, const ss_lanes *direction, float *distance);
 

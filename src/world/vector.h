@@ -1,4 +1,4 @@
-/* Three-vectors. y is up. */
+/* Three-vectors, one by one and many at a time. y is up. */
 #ifndef SS_WORLD_VECTOR_H
 #define SS_WORLD_VECTOR_H
 
@@ -12,6 +12,24 @@ typedef struct ss_vec3 {
 typedef struct ss_rotation {
   ss_vec3 axis[3];
 } ss_rotation;
+
+/* How many points or rays are worked on together, so that loops over them fill the processor's vectors. */
+#define SS_WORLD_LANES 64
+
+typedef struct ss_lanes {
+  float x[SS_WORLD_LANES], y[SS_WORLD_LANES], z[SS_WORLD_LANES];
+} ss_lanes;
+
+static inline ss_vec3 ss_lanes_get(const ss_lanes *lanes, int i) {
+  const ss_vec3 v = {lanes->x[i], lanes->y[i], lanes->z[i]};
+  return v;
+}
+
+static inline void ss_lanes_put(ss_lanes *lanes, int i, ss_vec3 v) {
+  lanes->x[i] = v.x;
+  lanes->y[i] = v.y;
+  lanes->z[i] = v.z;
+}
 
 static inline float ss_minf(float a, float b) {
   return a < b ? a : b;
