@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include "engine/cpu/amx_tile.h"
+#include "engine/cpu/amx_weights.h"
 
 #if defined(__x86_64__)
 
@@ -493,9 +494,13 @@ SS_AMX static void write_gradient(const job *j, int out, int in, const float *su
       }
     } else {
       to += (size_t)in * SS_AMX_BLOCK * (size_t)all_taps;
-      for (int c = 0; c < 16; ++c) {
-        for (int tap = 0; tap < all_taps; ++tap) {
-          *to++ = line[tap][c];
+      for (int tap = 0; tap < all_taps; tap += 16) {
+        const int taps = ss_amx_min(16, all_taps - tap);
+        const __mmask16 mask = (__mmask16)(0xFFFFu >> (16 - taps));
+        float columns[16][16] __attribute__((aligned(64)));
+        ss_amx_transpose(line[tap], 16, taps, columns[0]);
+        for (int c = 0; c < 16; ++c) {
+          _mm512_mask_storeu_ps(to + c * all_taps + tap, mask, _mm512_load_ps(columns[c]));
         }
       }
     }
@@ -519,7 +524,7 @@ void ss_amx_convolution_backward_weight(const ss_amx_convolution *shape, const u
 #pragma omp parallel num_threads(threads)
   {
     uint8_t *mine = own + (size_t)omp_get_thread_num() * thread_bytes(&j);
-    ss_amx_configure(32);
+    ss_amx_configure();
 #pragma omp for schedule(dynamic, 1)
     for (int item = 0; item < items; ++item) {
       run_item(&j, item, sums, mine);

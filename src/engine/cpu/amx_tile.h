@@ -8,7 +8,8 @@
 
 #include "engine/cpu/amx_convolution.h"
 
-#define SS_AMX_BLOCK 16 /* images in a block, rows of a tile, channels of an output tile */
+#define SS_AMX_BLOCK 16        /* images in a block, rows of a tile, channels of an output tile */
+#define SS_AMX_TILE_BYTES 1024 /* 16 rows of 64 bytes */
 
 static inline size_t ss_amx_round_up(size_t value, size_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -33,9 +34,8 @@ static inline int ss_amx_max(int a, int b) {
  * and between tile stores and ordinary loads. */
 #define SS_AMX_FENCE() __asm__ volatile("" ::: "memory")
 
-/* Tiles 0 to 6 as 16 rows x 64 bytes and tile 7 likewise; with `depth` 16 instead of 32, tiles 4 to 6 hold the 8 rows
- * and tile 7 the 32 bytes a row that a product over 16 channels takes. */
-SS_AMX static inline void ss_amx_configure(int depth) {
+/* All tiles as 16 rows x 64 bytes. */
+SS_AMX static inline void ss_amx_configure(void) {
   struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t row_bytes[16];
@@ -46,10 +46,6 @@ SS_AMX static inline void ss_amx_configure(int depth) {
   for (int tile = 0; tile < 8; ++tile) {
     config.row_bytes[tile] = 64;
     config.rows[tile] = 16;
-  }
-  if (depth == 16) {
-    config.rows[4] = config.rows[5] = config.rows[6] = 8;
-    config.row_bytes[7] = 32;
   }
   __asm__ volatile("ldtilecfg %0" ::"m"(config));
 }

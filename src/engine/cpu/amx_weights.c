@@ -4,22 +4,30 @@
 
 #if defined(__x86_64__)
 
-/* Values of a tile. */
-static size_t tile_size(const ss_amx_weight_order *order) {
-  return (size_t)order->depth * SS_AMX_BLOCK;
-}
+#define TILE_VALUES 512
+#define HALF_TILE 256
 
 static uint16_t *tile_at(const ss_amx_weight_order *order, int tap, int tile, int step, uint16_t *packed) {
   const size_t number =
       order->first[tap] + (size_t)tile * order->tile_step[tap] + (size_t)step * order->depth_step[tap];
-  return packed + number * tile_size(order);
+  return packed + number * TILE_VALUES;
 }
 
-/* Transposes 16 x 16 float32: 16 rows `stride` apart to 16 rows 16 apart. */
-SS_AMX static void transpose(const float *from, size_t stride, float *to) {
+/* How many halves of a step's tiles hold channels; what else there is in these tiles becomes zero. */
+static int prepare_halves(const ss_amx_weight_order *order, int tile, int step, uint16_t *packed) {
+  const int halves = ss_amx_min(2, order->channels / SS_AMX_BLOCK - 2 * step);
+  if (halves == 1) {
+    for (int t = 0; t < order->taps; ++t) {
+      memset(tile_at(order, t, tile, step, packed), 0, TILE_VALUES * sizeof *packed);
+    }
+  }
+  return halves;
+}
+
+SS_AMX void ss_amx_transpose(const float *from, size_t stride, int rows, float *to) {
   __m512 a[16], b[16];
   for (int i = 0; i < 16; ++i) {
-    a[i] = _mm512_loadu_ps(from + (size_t)i * stride);
+    a[i] = i < rows ? _mm512_loadu_ps(from + (size_t)i * stride) : _mm512_setzero_ps();
   }
   for (int i = 0; i < 16; i += 2) {
     b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
@@ -53,14 +61,15 @@ SS_AMX void ss_amx_pack_forward(const ss_amx_weight_order *order, const float *w
   float rows[16 * 49 * 16] __attribute__((aligned(64)));
   const int taps = order->taps;
   const size_t output_stride = (size_t)input_channels * (size_t)taps;
-  for (int half = 0; half < order->depth / 16; ++half) {
-    const float *from = weights + (size_t)tile * SS_AMX_BLOCK * output_stride +
-                        (size_t)(step * order->depth + half * 16) * (size_t)taps;
+  const int halves = prepare_halves(order, tile, step, packed);
+  for (int half = 0; half < halves; ++half) {
+    const float *from =
+        weights + (size_t)tile * SS_AMX_BLOCK * output_stride + (size_t)(step * 32 + half * 16) * (size_t)taps;
     for (int t = 0; t < taps; ++t) {
-      transpose(from + t * 16, output_stride, rows + t * 256);
+      ss_amx_transpose(from + t * 16, output_stride, 16, rows + t * 256);
     }
     for (int t = 0; t < taps; ++t) {
-      uint16_t *to = tile_at(order, t, tile, step, packed) + half * 256;
+      uint16_t *to = tile_at(order, t, tile, step, packed) + (half + order->half[t]) * HALF_TILE;
       for (int r = 0; r < 8; ++r) {
         const __m512 low = _mm512_load_ps(rows + ((2 * r) * taps + t) * 16);
         const __m512 high = _mm512_load_ps(rows + ((2 * r + 1) * taps + t) * 16);
@@ -76,13 +85,15 @@ SS_AMX void ss_amx_pack_backward(const ss_amx_weight_order *order, const float *
   const size_t output_stride = (size_t)input_channels * (size_t)taps;
   const __m512i index = _mm512_mullo_epi32(_mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
                                            _mm512_set1_epi32(taps));
-  for (int r = 0; r < order->depth / 2; ++r) {
+  const int rows = 8 * prepare_halves(order, tile, step, packed);
+  for (int r = 0; r < rows; ++r) {
     const float *from =
-        weights + (size_t)(step * order->depth + 2 * r) * output_stride + (size_t)tile * SS_AMX_BLOCK * (size_t)taps;
+        weights + (size_t)(step * 32 + 2 * r) * output_stride + (size_t)tile * SS_AMX_BLOCK * (size_t)taps;
     for (int t = 0; t < taps; ++t) {
       const __m512 low = _mm512_i32gather_ps(index, from + t, 4);
       const __m512 high = _mm512_i32gather_ps(index, from + t + output_stride, 4);
-      _mm512_storeu_si512(tile_at(order, t, tile, step, packed) + r * 32, ss_amx_to_bf16_pairs(low, high));
+      _mm512_storeu_si512(tile_at(order, t, tile, step, packed) + order->half[t] * HALF_TILE + r * 32,
+                          ss_amx_to_bf16_pairs(low, high));
     }
   }
 }

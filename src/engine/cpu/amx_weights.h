@@ -4,16 +4,20 @@
 
 #include "engine/cpu/amx_tile.h"
 
-/* Where the tile for a tap goes: tap t = ky * kernel + kx of the weights, for the sum's step s (32 channels, or 16) and
- * the 16 outputs of tile o, is tile number first[t] + o * tile_step[t] + s * depth_step[t]. A tile holds depth/2 rows
- * of 16 outputs x 2 channels of the sum. */
+/* Where the tile for a tap goes: tap t = ky * kernel + kx of the weights, for the sum's step s (32 channels) and the 16
+ * outputs of tile o, is tile number first[t] + o * tile_step[t] + s * depth_step[t]. A tile holds 16 rows of 16 outputs x 2
+ * channels of the sum. Where the sum has 16 channels, half[t] says which half of the tile a tap takes. */
 typedef struct ss_amx_weight_order {
   int taps;
-  int depth; /* channels of the sum in a tile: 32, or 16 where their number is not a multiple of 32 */
-  int steps; /* tiles along the sum */
-  int tiles; /* tiles along the outputs */
+  int channels; /* of the sum */
+  int steps;    /* tiles along the sum */
+  int tiles;    /* tiles along the outputs */
   size_t first[49], tile_step[49], depth_step[49];
+  int half[49];
 } ss_amx_weight_order;
+
+/* Transposes `rows` (1 to 16) rows of 16 float32, `stride` apart, to 16 rows 16 apart, zeros beyond column `rows`. */
+void ss_amx_transpose(const float *from, size_t stride, int rows, float *to);
 
 /* Packs output tile `tile`, step `step`: the sum runs over the input channels (forward). weights: [O][I][taps]. */
 void ss_amx_pack_forward(const ss_amx_weight_order *order, const float *weights, int input_channels, int tile, int step,
