@@ -9,7 +9,9 @@
 
 typedef struct norm {
   ss_batch_norm_options options;
-  bool relu, keep; /* keep: the norm's own value is kept, so that nothing can be fused into it */
+  bool relu;
+  bool keep;  /* the norm's own value is kept, so that nothing can be fused into it */
+  bool twice; /* two nodes read the result, so that two gradients reach it */
 } norm;
 
 static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *context, int input_count) {
@@ -22,7 +24,8 @@ static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *
   if (input_count > 1) {
     y = ss_add(graph, y, ss_cast(graph, inputs[1], compute));
   }
-  return of->relu ? ss_relu(graph, y) : y;
+  y = of->relu ? ss_relu(graph, y) : y;
+  return of->twice ? ss_multiply(graph, y, y) : y;
 }
 
 static ss_tensor *record_one(ss_graph *graph, ss_tensor *const *inputs, const void *context) {
@@ -99,6 +102,15 @@ static void bf16_as_pytorch(void **state) {
 static void composed_as_pytorch(void **state) {
   (void)state;
   check_goldens(SS_F32, 3e-6, true);
+}
+
+/* The sum of the two gradients is made within the norm's backward node. */
+static void sums_two_gradients(void **state) {
+  (void)state;
+  const golden_case twice = {
+      .name = "twice", .shape = ss_shape_of(3, 3, 3, 16), .norm = {.relu = true, .twice = true}, .residual = true};
+  const support_case test = case_of(&twice);
+  support_check_golden(&test, "batch_norm:twice", SS_F32, 3e-6);
 }
 
 /* Mean 1000, deviation 2: float32 itself leaves 1000 x 2^-24 / 2. */
@@ -265,6 +277,7 @@ int main(void) {
       cmocka_unit_test(bf16_as_pytorch),
       cmocka_unit_test(composed_as_pytorch),
       cmocka_unit_test(far_from_zero),
+      cmocka_unit_test(sums_two_gradients),
       cmocka_unit_test(gradients),
       cmocka_unit_test(same_bits_for_any_threads),
       cmocka_unit_test(fused_is_composed),

@@ -23,7 +23,8 @@ def last(x):
     return x.movedim(1, -1) if x.dim() > 2 else x
 
 
-def case(shape, groups=1, training=True, relu=False, residual=False, weight=True, bias=True, momentum=0.1, offset=3.0):
+def case(shape, groups=1, training=True, relu=False, residual=False, weight=True, bias=True, momentum=0.1, offset=3.0,
+         twice=False):
     channels = shape[-1]
     x = exact(*shape, scale=2.0, offset=offset).requires_grad_()
     arrays = {"input0": x}
@@ -49,6 +50,8 @@ def case(shape, groups=1, training=True, relu=False, residual=False, weight=True
         y = y + arrays["input1"]
     if relu:
         y = torch.relu(y)
+    if twice:
+        y = y * y
     weights = exact(*shape)
     (weights * y).sum().backward()
     arrays["weight"] = weights
@@ -78,6 +81,7 @@ write_goldens(
         "residual": case((3, 3, 3, 16), relu=True, residual=True),
         "evaluation": case((3, 2, 2, 33), training=False),
         "evaluation_residual": case((3, 2, 2, 16), training=False, relu=True, residual=True),
+        "twice": case((3, 3, 3, 16), relu=True, residual=True, twice=True),
         "far": case((16, 3, 3, 3), offset=1000.0),
     },
 )
