@@ -1,5 +1,5 @@
-/* Forward and backward data as sweeps (amx_sweep.h). Backward data with stride 2 is four convolutions with stride 1, one
- * for each parity of row and column. */
+/* Forward and backward data as sweeps (amx_sweep.h). Backward data with stride 2 is four convolutions with stride 1,
+ * one for each parity of row and column. */
 #include "engine/cpu/amx_convolution.h"
 
 #include <omp.h>
@@ -11,10 +11,8 @@
 #if defined(__x86_64__)
 
 static ss_amx_weight_order weight_order(const ss_amx_job *j, int kernel) {
-  ss_amx_weight_order order = {.taps = kernel * kernel,
-                               .channels = j->in_channels,
-                               .steps = j->steps,
-                               .tiles = j->out_channels / SS_AMX_BLOCK};
+  ss_amx_weight_order order = {
+      .taps = kernel * kernel, .channels = j->in_channels, .steps = j->steps, .tiles = j->out_channels / SS_AMX_BLOCK};
   return order;
 }
 

@@ -1,7 +1,7 @@
 /* Four neighbouring output pixels and 16 output channels are accumulated at a time. With the (up to three) taps of a
  * kernel row held in tiles, each input pixel is loaded once for all the outputs of that row it belongs to: 9 loads for
- * 12 products. Taps outside the map are skipped. Between the products of one group of pixels, the sums of the group before
- * are rounded and written, and memory soon needed is asked for. */
+ * 12 products. Taps outside the map are skipped. Between the products of one group of pixels, the sums of the group
+ * before are rounded and written, and memory soon needed is asked for. */
 #include "engine/cpu/amx_sweep.h"
 
 #if defined(__x86_64__)
@@ -9,8 +9,8 @@
 /* What one thread works with besides tiles. */
 typedef struct worker {
   float sums[2][4][16][16] __attribute__((aligned(64))); /* [output tile][pixel][image][channel] */
-  size_t image; /* values from image to image of the output */
-  size_t pixel; /* and from pixel to pixel that are written */
+  size_t image;                                          /* values from image to image of the output */
+  size_t pixel;                                          /* and from pixel to pixel that are written */
   /* Finished sums: pixels [written, finished) are still to be written to `target`. */
   uint16_t *target;
   int finished, written, tiles;
@@ -113,19 +113,19 @@ SS_AMX_INLINE void multiply_pixel(const int i, const int pixels, const int taps,
 
 /* Sums of a few tap rows over one chunk of up to three tap columns. */
 typedef struct span {
-  const uint8_t *input;                           /* pixel 0 of the first tap row, perhaps outside the map: see `valid` */
-  ptrdiff_t row, step;                            /* bytes from tap row to row, channel step to step */
-  const uint8_t *weights;                         /* first tile */
-  size_t weights_row, weights_step;               /* bytes from tap row to row, channel step to step */
-  size_t weights_output;                          /* and from output tile to tile */
+  const uint8_t *input;             /* pixel 0 of the first tap row, perhaps outside the map: see `valid` */
+  ptrdiff_t row, step;              /* bytes from tap row to row, channel step to step */
+  const uint8_t *weights;           /* first tile */
+  size_t weights_row, weights_step; /* bytes from tap row to row, channel step to step */
+  size_t weights_output;            /* and from output tile to tile */
   int rows, steps;
   unsigned valid; /* bit i: input pixel i lies in the map */
 } span;
 
-#define PIXEL(i)                                         \
-  if ((i) < inputs && (inside || (valid >> (i)) & 1u)) { \
-    _tile_stream_loadd(7, input + (i)*SS_AMX_TILE_BYTES, 64);  \
-    multiply_pixel((i), pixels, taps, step);             \
+#define PIXEL(i)                                              \
+  if ((i) < inputs && (inside || (valid >> (i)) & 1u)) {      \
+    _tile_stream_loadd(7, input + (i)*SS_AMX_TILE_BYTES, 64); \
+    multiply_pixel((i), pixels, taps, step);                  \
   }
 
 SS_AMX_INLINE void accumulate_as(const span *s, worker *w, const int pixels, const int taps, const int step,
@@ -159,13 +159,13 @@ SS_AMX_INLINE void accumulate_as(const span *s, worker *w, const int pixels, con
   }
 }
 
-#define ACCUMULATE(pixels, taps, step)                         \
-  case ((step)-1) * 12 + ((taps)-1) * 4 + (pixels)-1:          \
+#define ACCUMULATE(pixels, taps, step)                               \
+  case ((step)-1) * 12 + ((taps)-1) * 4 + (pixels)-1:                \
     if (s->valid == (1u << ((step) * ((pixels)-1) + (taps))) - 1u) { \
-      accumulate_as(s, w, pixels, taps, step, true);           \
-    } else {                                                   \
-      accumulate_as(s, w, pixels, taps, step, false);          \
-    }                                                          \
+      accumulate_as(s, w, pixels, taps, step, true);                 \
+    } else {                                                         \
+      accumulate_as(s, w, pixels, taps, step, false);                \
+    }                                                                \
     break;
 
 SS_AMX static void accumulate(const span *s, worker *w, int pixels, int taps, int step) {
@@ -199,7 +199,8 @@ SS_AMX static void accumulate(const span *s, worker *w, int pixels, int taps, in
   }
 }
 
-/* One tap column, two output tiles, one or two pixels: 4 loads for 4 products. Tiles 0 and 1 are the first output tile's. */
+/* One tap column, two output tiles, one or two pixels: 4 loads for 4 products. Tiles 0 and 1 are the first output
+ * tile's. */
 SS_AMX static void accumulate_pair(const span *s, ptrdiff_t second_pixel, worker *w) {
   const bool first = s->valid & 1u;
   const bool second = s->valid & 2u;
@@ -227,15 +228,15 @@ SS_AMX static void accumulate_pair(const span *s, ptrdiff_t second_pixel, worker
 }
 
 /* Starts a sum at the bias (one row of 16, read 16 times) or at zero. */
-#define START(tile, bias)            \
-  if ((bias) == NULL) {              \
-    _tile_zero(tile);                \
-  } else {                           \
-    _tile_loadd(tile, (bias), 0);    \
+#define START(tile, bias)         \
+  if ((bias) == NULL) {           \
+    _tile_zero(tile);             \
+  } else {                        \
+    _tile_loadd(tile, (bias), 0); \
   }
 
-/* A chunk's input as tiles: [block][slot][channel step][pixel] of 16 images x 32 channels (zeros beyond the channels), where
- * slot s is row first_row + s of the map. */
+/* A chunk's input as tiles: [block][slot][channel step][pixel] of 16 images x 32 channels (zeros beyond the channels),
+ * where slot s is row first_row + s of the map. */
 typedef struct packed_input {
   const uint8_t *tiles;
   int first_row, slots;
@@ -328,8 +329,8 @@ SS_AMX static void sum_pair(const ss_amx_job *j, const ss_amx_sweep *w, const sp
 }
 
 /* One row of a sweep for output tiles [tile, tile + tiles), 1 or 2. */
-SS_AMX static void sweep_row(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input,
-                             const uint8_t *map, int block, int tile, int tiles, int row, worker *work) {
+SS_AMX static void sweep_row(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input, const uint8_t *map,
+                             int block, int tile, int tiles, int row, worker *work) {
   const size_t pixel = (size_t)j->out_channels * SS_AMX_BLOCK;
   const size_t y = (size_t)block * (size_t)j->out_height + (size_t)(w->out_y + row * w->out_step);
   const float *bias = j->bias == NULL ? NULL : j->bias + tile * SS_AMX_BLOCK;
@@ -419,8 +420,8 @@ size_t ss_amx_item_scratch(const ss_amx_job *j, const ss_amx_cut *c) {
   return input_bytes(j, c) + patches;
 }
 
-/* One row, from [width][16][channels] to [step][width][16][32]. Joined: the channels of two rows side by side; NULL is a
- * row of zeros. */
+/* One row, from [width][16][channels] to [step][width][16][32]. Joined: the channels of two rows side by side; NULL is
+ * a row of zeros. */
 SS_AMX static void pack_row(const ss_amx_job *j, const uint16_t *from, const uint16_t *below, uint16_t *to) {
   const size_t channels = (size_t)j->in_channels;
   const int width = map_width(j);

@@ -5,8 +5,8 @@
 #include "engine/cpu/amx_tile.h"
 
 /* Where the tile for a tap goes: tap t = ky * kernel + kx of the weights, for the sum's step s (32 channels) and the 16
- * outputs of tile o, is tile number first[t] + o * tile_step[t] + s * depth_step[t]. A tile holds 16 rows of 16 outputs x 2
- * channels of the sum. Where the sum has 16 channels, half[t] says which half of the tile a tap takes. */
+ * outputs of tile o, is tile number first[t] + o * tile_step[t] + s * depth_step[t]. A tile holds 16 rows of 16 outputs
+ * x 2 channels of the sum. Where the sum has 16 channels, half[t] says which half of the tile a tap takes. */
 typedef struct ss_amx_weight_order {
   int taps;
   int channels; /* of the sum */
