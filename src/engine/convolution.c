@@ -75,15 +75,15 @@ static bool make_parameters(ss_graph *graph, const ss_convolution_options *optio
   if (initializer.kind == SS_INIT_CONSTANT && initializer.scale == 0.0f) {
     initializer = (ss_initializer){SS_INIT_KAIMING_UNIFORM, 0.0f};
   }
-  char full[512];
+  char full[1100]; /* longer than ss_graph_parameter takes: a name that is cut here is refused there */
   snprintf(full, sizeof full, "%s.weight", name);
   *weight = ss_graph_parameter(graph, full, SS_F32, shape, initializer, SS_TRAINABLE);
   *bias = NULL;
   if (options->bias) {
     snprintf(full, sizeof full, "%s.bias", name);
-    const ss_initializer uniform = {SS_INIT_UNIFORM,
-                                    options->zero_bias ? 0.0f : (float)(1.0 / sqrt((double)fan_in))};
-    *bias = ss_graph_parameter(graph, full, SS_F32, ss_shape_of(bias_channels), uniform, SS_TRAINABLE | SS_NORM_OR_BIAS);
+    const ss_initializer uniform = {SS_INIT_UNIFORM, options->zero_bias ? 0.0f : (float)(1.0 / sqrt((double)fan_in))};
+    *bias =
+        ss_graph_parameter(graph, full, SS_F32, ss_shape_of(bias_channels), uniform, SS_TRAINABLE | SS_NORM_OR_BIAS);
     return *weight && *bias;
   }
   return *weight != NULL;
@@ -259,8 +259,8 @@ static void convolution_gradient(ss_graph *graph, const ss_node *node, ss_tensor
   ss_tensor *x = node->inputs[0], *dy = output_gradients[0];
   if (wants_gradient(node, 0)) {
     ss_tensor *inputs[] = {dy, node->inputs[1], NULL};
-    input_gradients[0] = ss_graph_operation(graph, SS_OP_CONVOLUTION_BACKWARD_DATA, &node->attributes, inputs, 3,
-                                            x->dtype, x->shape);
+    input_gradients[0] =
+        ss_graph_operation(graph, SS_OP_CONVOLUTION_BACKWARD_DATA, &node->attributes, inputs, 3, x->dtype, x->shape);
   }
   if (wants_gradient(node, 1)) {
     input_gradients[1] = weight_gradient(graph, node, x, dy);
@@ -270,13 +270,12 @@ static void convolution_gradient(ss_graph *graph, const ss_node *node, ss_tensor
   }
 }
 
-static void convolution_backward_data_gradient(ss_graph *graph, const ss_node *node,
-                                               ss_tensor *const *output_gradients, ss_tensor **input_gradients) {
+static void convolution_backward_data_gradient(ss_graph *graph, const ss_node *node, ss_tensor *const *output_gradients,
+                                               ss_tensor **input_gradients) {
   ss_tensor *y = node->inputs[0], *dx = output_gradients[0];
   if (wants_gradient(node, 0)) {
     ss_tensor *inputs[] = {dx, node->inputs[1], NULL};
-    input_gradients[0] =
-        ss_graph_operation(graph, SS_OP_CONVOLUTION, &node->attributes, inputs, 3, y->dtype, y->shape);
+    input_gradients[0] = ss_graph_operation(graph, SS_OP_CONVOLUTION, &node->attributes, inputs, 3, y->dtype, y->shape);
   }
   if (wants_gradient(node, 1)) {
     input_gradients[1] = weight_gradient(graph, node, dx, y);

@@ -41,10 +41,13 @@ ss_tensor *ss_linear(ss_graph *graph, ss_tensor *x, int outputs, bool bias, cons
   if (!ss_graph_ready(graph, &x, 1)) {
     return NULL;
   }
-  char text[512];
+  char text[1100]; /* longer than ss_graph_parameter takes: a name that is cut here is refused there */
   if (x->shape.rank != 2) {
     return ss_graph_mistake(graph, "%s%s: the input must be (N, I), not %s", graph->scope, name,
                             ss_shape_text(x->shape, text));
+  }
+  if (outputs < 1) {
+    return ss_graph_mistake(graph, "%s%s: a linear layer needs at least 1 output, not %d", graph->scope, name, outputs);
   }
   const int64_t width = x->shape.dims[1];
   snprintf(text, sizeof text, "%s.weight", name);
@@ -67,8 +70,7 @@ static ss_tensor *product(ss_graph *graph, ss_tensor *a, bool transpose_a, ss_te
   shape.dims[last - 1] = a->shape.dims[transpose_a ? last : last - 1];
   shape.dims[last] = b->shape.dims[transpose_b ? last - 1 : last];
   const ss_attributes attributes = {
-      .alpha = alpha,
-      .flags = (transpose_a ? SS_MATMUL_TRANSPOSE_A : 0u) | (transpose_b ? SS_MATMUL_TRANSPOSE_B : 0u)};
+      .alpha = alpha, .flags = (transpose_a ? SS_MATMUL_TRANSPOSE_A : 0u) | (transpose_b ? SS_MATMUL_TRANSPOSE_B : 0u)};
   ss_tensor *inputs[] = {a, b};
   return ss_graph_operation(graph, SS_OP_MATMUL, &attributes, inputs, 2, dtype, shape);
 }
@@ -124,12 +126,12 @@ static void matmul_gradient(ss_graph *graph, const ss_node *node, ss_tensor *con
   const bool ta = node->attributes.flags & SS_MATMUL_TRANSPOSE_A, tb = node->attributes.flags & SS_MATMUL_TRANSPOSE_B;
   const float alpha = node->attributes.alpha;
   if (wants_gradient(node, 0)) {
-    input_gradients[0] = ta ? product(graph, b, tb, dc, true, alpha, a->dtype)
-                            : product(graph, dc, false, b, !tb, alpha, a->dtype);
+    input_gradients[0] =
+        ta ? product(graph, b, tb, dc, true, alpha, a->dtype) : product(graph, dc, false, b, !tb, alpha, a->dtype);
   }
   if (wants_gradient(node, 1)) {
-    input_gradients[1] = tb ? product(graph, dc, true, a, ta, alpha, b->dtype)
-                            : product(graph, a, !ta, dc, false, alpha, b->dtype);
+    input_gradients[1] =
+        tb ? product(graph, dc, true, a, ta, alpha, b->dtype) : product(graph, a, !ta, dc, false, alpha, b->dtype);
   }
 }
 

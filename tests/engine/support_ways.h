@@ -10,15 +10,15 @@
 const ss_way *support_find_way(const ss_node *node, const char *name);
 
 /* Output 0 of the node computed by `way` from `in`, which has the values of the node's inputs as floats in plain layout
- * (NULL for absent ones); types and layouts are the node's tensors'. Result in plain layout, freed with free(). Scratch and
- * output hold NaNs before the run, so that what is read before it is written shows. */
+ * (NULL for absent ones); types and layouts are the node's tensors'. Result in plain layout, freed with free(). Scratch
+ * and output hold NaNs before the run, so that what is read before it is written shows. */
 float *support_run_way(const ss_node *node, const ss_way *way, const float *const *in, int threads);
 
 /* `count` normal numbers that bf16 represents exactly; freed with free(). */
 float *support_bf16_normal(int64_t count, uint64_t seed);
 
-/* Every other way than "loops" that supports the node agrees with "loops" to `tolerance` x its largest value, and gives the
- * same bits when run again. Returns how many there were. */
+/* Every other way than "loops" that supports the node agrees with "loops" to `tolerance` x its largest value, and gives
+ * the same bits when run again. Returns how many there were. */
 int support_check_ways(const ss_node *node, double tolerance, uint64_t seed);
 
 #endif

@@ -61,12 +61,7 @@ static const convolution_case cases[] = {
      {.kernel = {4, 4}, .stride = {2, 2}, .padding = {1, 1}, .bias = true},
      true,
      {0}},
-    {"transposed_padded",
-     {4, {2, 4, 5, 6}},
-     4,
-     {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
-     true,
-     {1, 1}},
+    {"transposed_padded", {4, {2, 4, 5, 6}}, 4, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, true, {1, 1}},
     {"transposed_groups",
      {4, {2, 4, 4, 8}},
      4,
@@ -89,8 +84,7 @@ static const convolution_case cases[] = {
 enum { CASES = sizeof cases / sizeof cases[0] };
 
 static support_case as_support_case(const convolution_case *c) {
-  return (support_case){
-      .name = c->name, .record = record, .context = c, .input_count = 1, .shapes = {c->x}, .seed = 5};
+  return (support_case){.name = c->name, .record = record, .context = c, .input_count = 1, .shapes = {c->x}, .seed = 5};
 }
 
 static void check_goldens(ss_dtype compute, double tolerance, double transposed_tolerance) {

@@ -4,6 +4,7 @@
 #include "engine/cpu/amx_convolution.h"
 #include "engine/cpu/features.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 typedef struct shape_case {
@@ -41,12 +42,13 @@ static recorded record(const shape_case *c, ss_dtype dtype) {
   const ss_node *forward = y->producer;
   ss_tensor *bias = NULL;
   if (c->options.bias) { /* of a transposed convolution */
-    bias = ss_graph_parameter(r.graph, "t.bias", SS_F32, ss_shape_of(ss_tensor_dim(x, -1)), SS_INIT_ZEROS, SS_TRAINABLE);
+    bias =
+        ss_graph_parameter(r.graph, "t.bias", SS_F32, ss_shape_of(ss_tensor_dim(x, -1)), SS_INIT_ZEROS, SS_TRAINABLE);
   }
   ss_tensor *const data_inputs[] = {ss_graph_input(r.graph, "dy", dtype, y->shape), forward->inputs[1], bias};
   ss_tensor *const weight_inputs[] = {x, data_inputs[0]};
-  ss_tensor *dx = ss_graph_operation(r.graph, SS_OP_CONVOLUTION_BACKWARD_DATA, &forward->attributes, data_inputs, 3,
-                                     dtype, c->x);
+  ss_tensor *dx =
+      ss_graph_operation(r.graph, SS_OP_CONVOLUTION_BACKWARD_DATA, &forward->attributes, data_inputs, 3, dtype, c->x);
   ss_tensor *dw = ss_graph_operation(r.graph, SS_OP_CONVOLUTION_BACKWARD_WEIGHT, &forward->attributes, weight_inputs, 2,
                                      SS_F32, forward->inputs[1]->shape);
   assert_non_null(dx);
@@ -65,8 +67,7 @@ static void release(recorded *r) {
 /* bit 0: the first activation of the node in block16, bit 1: the second. */
 static void set_layouts(const ss_node *node, unsigned layouts) {
   ss_tensor *const first = node->inputs[0];
-  ss_tensor *const second =
-      node->operation == SS_OP_CONVOLUTION_BACKWARD_WEIGHT ? node->inputs[1] : node->outputs[0];
+  ss_tensor *const second = node->operation == SS_OP_CONVOLUTION_BACKWARD_WEIGHT ? node->inputs[1] : node->outputs[0];
   first->layout = layouts & 1u ? SS_LAYOUT_BLOCK16 : SS_LAYOUT_PLAIN;
   second->layout = layouts & 2u ? SS_LAYOUT_BLOCK16 : SS_LAYOUT_PLAIN;
 }
@@ -93,7 +94,8 @@ static void test_float32(void **state) {
   assert_true(check(SS_F32, 1e-5, 1e-5, 3) >= 2 * 3 * CASES);
 }
 
-/* Two results that are each rounded to bf16, a transposed convolution's twice: 3 x 2^-8. Weight gradients are float32. */
+/* Two results that are each rounded to bf16, a transposed convolution's twice: 3 x 2^-8. Weight gradients are float32.
+ */
 static void test_bf16(void **state) {
   (void)state;
   const int checked = check(SS_BF16, 3.0 / 256.0, 1e-5, 3);
@@ -142,12 +144,65 @@ static void test_loops_do_not_depend_on_threads(void **state) {
   release(&r);
 }
 
+enum { NETWORK_ARRAYS = 3 };
+
+/* conv, tanh (a ReLU would be on where rounding moves values over its kink), strided conv and their gradients for 16
+ * images, which the layout pass may put in block16: the output and both weights' gradients. */
+static void run_network(ss_dtype compute, float **values, int64_t *counts) {
+  ss_parameters *parameters = ss_parameters_new(7);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = compute, .training = true});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(16, 8, 8, 16));
+  const ss_convolution_options first = {.kernel = {3, 3}, .padding = {1, 1}};
+  const ss_convolution_options second = {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
+  ss_tensor *y = ss_tanh(graph, ss_convolution2d(graph, x, 32, &first, "first"));
+  y = ss_cast(graph, ss_convolution2d(graph, y, 16, &second, "second"), SS_F32);
+  ss_graph_keep(graph, y);
+  ss_graph_backward(graph, ss_reduce_mean(graph, ss_square(graph, y), 15u, false), "");
+  ss_plan *plan = support_plan(graph);
+  float *in = support_bf16_normal(ss_shape_count(ss_tensor_shape(x)), 3);
+  support_write(plan, x, in);
+  support_run(plan);
+  assert_int_equal(ss_graph_gradient_count(graph), 2);
+  const ss_tensor *results[NETWORK_ARRAYS] = {y, ss_graph_gradient_tensor(graph, 0),
+                                              ss_graph_gradient_tensor(graph, 1)};
+  for (int i = 0; i < NETWORK_ARRAYS; i++) {
+    values[i] = support_read(plan, results[i]);
+    counts[i] = ss_shape_count(ss_tensor_shape(results[i]));
+  }
+  free(in);
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
+/* Whatever layouts the planner chooses for bf16, the results are float32's up to the rounding of two layers, forward and back. */
+static void test_network_in_chosen_layouts(void **state) {
+  (void)state;
+  float *exact[NETWORK_ARRAYS], *rounded[NETWORK_ARRAYS];
+  int64_t counts[NETWORK_ARRAYS];
+  run_network(SS_F32, exact, counts);
+  run_network(SS_BF16, rounded, counts);
+  for (int i = 0; i < NETWORK_ARRAYS; i++) {
+    double largest = 0.0;
+    for (int64_t k = 0; k < counts[i]; k++) {
+      largest = fmax(largest, fabs((double)exact[i][k]));
+    }
+    const double difference = support_difference(exact[i], rounded[i], counts[i]);
+    if (!(difference <= 4.0 / 256.0 * largest)) {
+      fail_msg("array %d: off by %g of %g", i, difference, largest);
+    }
+    free(exact[i]);
+    free(rounded[i]);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_float32),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_amx_is_offered),
       cmocka_unit_test(test_loops_do_not_depend_on_threads),
+      cmocka_unit_test(test_network_in_chosen_layouts),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

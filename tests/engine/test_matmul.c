@@ -21,6 +21,11 @@ static ss_tensor *record_matmul(ss_graph *graph, ss_tensor *const *inputs, const
   return ss_matmul(graph, a, c->transpose_a, b, c->transpose_b, 0.5f);
 }
 
+static ss_tensor *record_nothing(ss_graph *graph, ss_tensor *const *inputs, const void *context) {
+  (void)context;
+  return ss_linear(graph, inputs[0], 0, true, "l");
+}
+
 static const support_case linear = {
     .name = "linear", .record = record_linear, .input_count = 1, .shapes = {{2, {9, 37}}}, .seed = 3};
 
@@ -77,6 +82,9 @@ static void test_mistakes(void **state) {
   test = linear;
   test.shapes[0] = ss_shape_of(9, 3, 4);
   support_expect_mistake(&test, "l: the input must be (N, I), not (9, 3, 4)");
+  test = linear;
+  test.record = record_nothing;
+  support_expect_mistake(&test, "l: a linear layer needs at least 1 output, not 0");
 }
 
 /* The products of a linear layer's two gradients and others, in every mixture of types a graph records. */

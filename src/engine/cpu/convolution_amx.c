@@ -11,8 +11,8 @@ static bool is_small(int64_t value) {
 
 /* false when the kernels' description cannot hold the convolution. */
 static bool describe(const ss_convolution_geometry *g, ss_amx_convolution *shape) {
-  if (g->spatial != 2 || g->groups != 1 || g->dilation[1] != 1 || g->dilation[2] != 1 ||
-      g->kernel[1] != g->kernel[2] || g->stride[1] != g->stride[2] || g->padding[1] != g->padding[2]) {
+  if (g->spatial != 2 || g->groups != 1 || g->dilation[1] != 1 || g->dilation[2] != 1 || g->kernel[1] != g->kernel[2] ||
+      g->stride[1] != g->stride[2] || g->padding[1] != g->padding[2]) {
     return false;
   }
   if (!is_small(g->batch) || !is_small(g->in[1]) || !is_small(g->in[2]) || !is_small(g->input_channels) ||

@@ -166,8 +166,7 @@ static void weight_gradient(const ss_step *step, const ss_convolution_geometry *
         for (int64_t pixel = 0; pixel < y.pixels; pixel++) {
           place in;
           if (input_place(g, place_of(pixel, g->out), offset, &in)) {
-            const float value =
-                load(step->in[0], x.tensor->dtype, row_start(&x, n, index_of(in, g->in), group) + i);
+            const float value = load(step->in[0], x.tensor->dtype, row_start(&x, n, index_of(in, g->in), group) + i);
             accumulate_products(sums, width, (double)value, step->in[1], y.tensor->dtype,
                                 row_start(&y, n, pixel, group) + first);
           }

@@ -34,8 +34,7 @@ static ss_onednn_operand activation(const ss_tensor *tensor, bool any) {
 /* (O, I/groups, kernel...) float32; (groups, O/groups, I/groups, kernel...) to oneDNN if there are several. */
 static ss_onednn_operand weight(const ss_convolution_geometry *g, ss_dtype inside) {
   const int extra = g->groups > 1 ? 1 : 0;
-  ss_onednn_operand operand = {
-      .rank = g->weight->shape.rank + extra, .dtype = SS_F32, .inside = inside, .any = true};
+  ss_onednn_operand operand = {.rank = g->weight->shape.rank + extra, .dtype = SS_F32, .inside = inside, .any = true};
   for (int i = 0; i < g->weight->shape.rank; i++) {
     operand.dims[i + extra] = g->weight->shape.dims[i];
   }

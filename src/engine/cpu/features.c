@@ -19,13 +19,13 @@ void ss_cpu_feature_names(char *names, size_t size) {
     bool present;
   } features[] = {
 #if defined(__x86_64__)
-      {"avx2", __builtin_cpu_supports("avx2")},
-      {"avx512", __builtin_cpu_supports("avx512bw")},
+    {"avx2", __builtin_cpu_supports("avx2")},
+    {"avx512", __builtin_cpu_supports("avx512bw")},
 #elif defined(__aarch64__)
-      {"neon", true},
+    {"neon", true},
 #endif
-      {"avx512_bf16", ss_cpu_has_bf16()},
-      {"amx_bf16", ss_amx_available()},
+    {"avx512_bf16", ss_cpu_has_bf16()},
+    {"amx_bf16", ss_amx_available()},
   };
   if (size == 0) {
     return;

@@ -57,12 +57,12 @@ static ss_status fail(dnnl_status_t status, const char *what, ss_error *error) {
 }
 
 /* Returns from the calling function with oneDNN's status of `call` unless that is success. */
-#define DNNL_TRY(call)                        \
-  do {                                        \
-    const dnnl_status_t try_status = (call);  \
-    if (try_status != dnnl_success) {         \
-      return try_status;                      \
-    }                                         \
+#define DNNL_TRY(call)                       \
+  do {                                       \
+    const dnnl_status_t try_status = (call); \
+    if (try_status != dnnl_success) {        \
+      return try_status;                     \
+    }                                        \
   } while (0)
 
 /* ---- descriptors ---- */
@@ -162,8 +162,8 @@ static geometry geometry_of(const ss_onednn_problem *problem) {
     g.stride[i] = problem->stride[i];
     g.dilation[i] = problem->dilation[i] - 1;
     g.padding_before[i] = problem->padding[i];
-    g.padding_after[i] = (problem->c.dims[2 + i] - 1) * problem->stride[i] + reach - problem->a.dims[2 + i] -
-                         problem->padding[i];
+    g.padding_after[i] =
+        (problem->c.dims[2 + i] - 1) * problem->stride[i] + reach - problem->a.dims[2 + i] - problem->padding[i];
   }
   return g;
 }
@@ -174,21 +174,20 @@ static dnnl_status_t describe_forward(dnnl_primitive_desc_t *made, dnnl_engine_t
                                       dnnl_memory_desc_t weight, bool bias, const geometry *g,
                                       dnnl_primitive_attr_t attributes) {
   return dnnl_convolution_forward_primitive_desc_create(
-      made, engine, dnnl_forward_training, dnnl_convolution_direct, d->wanted[OPERAND_A], weight,
-      bias ? d->bias : NULL, d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after,
-      attributes);
+      made, engine, dnnl_forward_training, dnnl_convolution_direct, d->wanted[OPERAND_A], weight, bias ? d->bias : NULL,
+      d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after, attributes);
 }
 
 static dnnl_status_t describe_backward(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const descriptions *d,
                                        bool data, const geometry *g, dnnl_primitive_attr_t attributes,
                                        dnnl_primitive_desc_t hint) {
-  return data ? dnnl_convolution_backward_data_primitive_desc_create(
-                    made, engine, dnnl_convolution_direct, d->wanted[OPERAND_A], d->wanted[OPERAND_B],
-                    d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after, hint, attributes)
-              : dnnl_convolution_backward_weights_primitive_desc_create(
-                    made, engine, dnnl_convolution_direct, d->wanted[OPERAND_A], d->wanted[OPERAND_B], NULL,
-                    d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after, hint,
-                    attributes);
+  return data
+             ? dnnl_convolution_backward_data_primitive_desc_create(
+                   made, engine, dnnl_convolution_direct, d->wanted[OPERAND_A], d->wanted[OPERAND_B],
+                   d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after, hint, attributes)
+             : dnnl_convolution_backward_weights_primitive_desc_create(
+                   made, engine, dnnl_convolution_direct, d->wanted[OPERAND_A], d->wanted[OPERAND_B], NULL,
+                   d->wanted[OPERAND_C], g->stride, g->dilation, g->padding_before, g->padding_after, hint, attributes);
 }
 
 static dnnl_status_t describe_matmul(dnnl_primitive_desc_t *made, dnnl_engine_t engine, const descriptions *d,

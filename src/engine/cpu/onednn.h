@@ -1,5 +1,6 @@
 /* oneDNN behind one interface: its C interface differs between 2.x (Debian 12) and 3.x (Ubuntu 24.04), and a primitive
- * needs descriptors, memory objects and reorders around it. Everything is made once; running allocates nothing of ours. */
+ * needs descriptors, memory objects and reorders around it. Everything is made once; running allocates nothing of ours.
+ */
 #ifndef SS_ENGINE_CPU_ONEDNN_H
 #define SS_ENGINE_CPU_ONEDNN_H
 
@@ -27,10 +28,10 @@ typedef struct ss_onednn_operand {
 
 typedef struct ss_onednn_problem {
   ss_onednn_kind kind;
-  ss_onednn_operand a; /* x, or the left matrix */
-  ss_onednn_operand b; /* the weight, or the right matrix */
-  ss_onednn_operand c; /* y, or the product */
-  bool bias;           /* float32, one for each channel (column) of c */
+  ss_onednn_operand a;                        /* x, or the left matrix */
+  ss_onednn_operand b;                        /* the weight, or the right matrix */
+  ss_onednn_operand c;                        /* y, or the product */
+  bool bias;                                  /* float32, one for each channel (column) of c */
   int64_t stride[3], padding[3], dilation[3]; /* of convolutions, outermost axis first; dilation 1 is none */
   float scale;                                /* of MATMUL: c = scale a b + scale bias */
 } ss_onednn_problem;

@@ -4,7 +4,8 @@
 
 #include "engine/tensor.h"
 
-/* Copies `from` to `to`, which do not overlap, from one layout to the other; a block16 side needs N a multiple of 16. */
+/* Copies `from` to `to`, which do not overlap, from one layout to the other; a block16 side needs N a multiple of 16.
+ */
 void ss_relayout(const void *from, ss_layout from_layout, void *to, ss_layout to_layout, ss_shape shape, ss_dtype dtype,
                  int threads);
 
