@@ -34,6 +34,12 @@ static bool should_stop(void *context) {
   return interrupted != 0;
 }
 
+/* At once, so that a run that is killed and one made anew choose the same. */
+static void planned(void *context, const ss_config *config) {
+  (void)context;
+  ss_ways_cache_save(config->ways);
+}
+
 static void show(void *context, const ss_progress *progress) {
   ss_progress_show(context, progress);
 }
@@ -139,7 +145,7 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
                               .out = out,
                               .resume = ss_arguments_has(arguments, "resume"),
                               .profile = ss_arguments_has(arguments, "profile"),
-                              .observer = {.context = &display, .should_stop = should_stop}};
+                              .observer = {.context = &display, .should_stop = should_stop, .planned = planned}};
   if (!quiet) {
     request.observer.progress = show;
     request.observer.note = note;
@@ -148,9 +154,6 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   ss_train_result result;
   const ss_status status = ss_train(&request, &result, error);
   ss_progress_end(&display);
-  if (status == SS_OK || status == SS_INTERRUPTED) {
-    ss_ways_cache_save(config->ways);
-  }
   SS_TRY(status);
   if (!quiet) {
     fprintf(stderr, result.finished_before ? "the run was finished already: %s\n" : "done: %s\n", out);

@@ -157,7 +157,7 @@ static ss_status record_evaluation(ss_session *session, ss_error *error) {
   const int batch = (int)session->held.count < session->task.batch ? (int)session->held.count : session->task.batch;
   session->held_task = session->task;
   session->held_task.batch = batch;
-  if (batch == 0 || session->config->method->untrained) {
+  if (batch < 2 || session->config->method->untrained) { /* one sample says nothing, and has no negatives */
     return SS_OK;
   }
   SS_TRY(record(session, &session->held_task, false, 0, &session->evaluation, error));

@@ -286,6 +286,9 @@ static ss_status prepare(ss_session *session, const ss_train_request *request, b
   if (status == SS_OK) {
     status = ss_config_write(request->config, config_path, error);
   }
+  if (status == SS_OK && request->observer.planned) {
+    request->observer.planned(request->observer.context, request->config);
+  }
   free(config_path);
   return status;
 }

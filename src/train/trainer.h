@@ -20,6 +20,7 @@ typedef struct ss_progress {
 typedef struct ss_observer {
   void *context;
   void (*progress)(void *context, const ss_progress *progress);
+  void (*planned)(void *context, const ss_config *config); /* kernels are chosen and config.json is written */
   void (*note)(void *context, const char *line); /* one line worth reading, without a newline */
   bool (*should_stop)(void *context);            /* asked at each step: save and return SS_INTERRUPTED */
   /* Every knn_every epochs where the data has labels: measures the backbone ("backbone. ..." in `parameters`), per
