@@ -14,8 +14,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 
-#define ROUNDING 0.00390625 /* half a unit in the last place of bf16, relative: 2^-9; doubled for the sum's own error \
-                             */
+#define ROUNDING                                                                                       \
+  0.00390625 /* half a unit in the last place of bf16, relative: 2^-9; doubled for the sum's own error \
+              */
 
 typedef struct problem {
   ss_amx_convolution shape;
@@ -269,9 +270,9 @@ static void test_kernels(void **state) {
   (void)state;
   needs_amx();
   for (int kernel = 2; kernel <= 7; ++kernel) {
-    for (int padding = 0; padding < kernel; padding += 2) {
+    for (int padding = 0; padding<kernel; padding += kernel> 3 ? 3 : 1) {
       for (int stride = 1; stride <= 2; ++stride) {
-        check_shape((ss_amx_convolution){16, 7, 9, 16, 32, kernel, stride, padding}, 2);
+        check_shape((ss_amx_convolution){16, 7, 8, 16, 16, kernel, stride, padding}, 2);
       }
     }
   }
@@ -283,7 +284,7 @@ static void test_first_layer(void **state) {
   for (int channels = 1; channels <= 4; ++channels) {
     for (int stride = 1; stride <= 2; ++stride) {
       check_shape((ss_amx_convolution){32, 6, 5, channels, 32, 3, stride, 1}, 2);
-      check_shape((ss_amx_convolution){16, 11, 9, channels, 48, 7, stride, 3}, 2);
+      check_shape((ss_amx_convolution){16, 7, 9, channels, 16, 7, stride, 3}, 2);
     }
   }
   check_shape((ss_amx_convolution){16, 4, 4, 3, 16, 1, 1, 0}, 2);
@@ -294,13 +295,13 @@ static void test_large(void **state) {
   (void)state;
   needs_amx();
   check_shape((ss_amx_convolution){48, 5, 3, 64, 48, 3, 1, 1}, 3);
-  check_shape((ss_amx_convolution){32, 34, 33, 16, 16, 3, 1, 1}, 3);
-  check_shape((ss_amx_convolution){16, 40, 33, 16, 16, 3, 2, 1}, 3);
+  check_shape((ss_amx_convolution){16, 20, 33, 16, 16, 3, 1, 1}, 3);
+  check_shape((ss_amx_convolution){16, 36, 17, 16, 16, 3, 2, 1}, 3);
   check_shape((ss_amx_convolution){272, 4, 4, 16, 16, 3, 1, 1}, 3);
-  check_shape((ss_amx_convolution){16, 40, 150, 32, 16, 1, 1, 0}, 3);
+  check_shape((ss_amx_convolution){16, 12, 150, 32, 16, 1, 1, 0}, 3);
   check_shape((ss_amx_convolution){16, 2, 2, 512, 32, 3, 1, 1}, 3);
   check_shape((ss_amx_convolution){16, 2, 2, 32, 512, 3, 1, 1}, 3);
-  check_shape((ss_amx_convolution){32, 70, 20, 3, 16, 3, 1, 1}, 3);
+  check_shape((ss_amx_convolution){32, 40, 20, 3, 16, 3, 1, 1}, 3);
 }
 
 static void test_unsupported(void **state) {

@@ -91,7 +91,7 @@ static ss_amx_gradient make_plan(const ss_amx_convolution *shape, int threads) {
   g.columns = g.kernel == 3 && g.stride == 1;
   g.line = 2 * g.pairs + (g.kernel - 1) / g.stride;
 
-  const int chunk_pairs = 128;
+  const int chunk_pairs = 128 / g.stride; /* sums outlast the cost of loading and storing them */
   g.chunk_rows = ss_amx_max(1, ss_amx_min(g.out_height, chunk_pairs / g.pairs));
   g.chunk_blocks =
       g.chunk_rows < g.out_height ? 1 : ss_amx_max(1, ss_amx_min(g.blocks, chunk_pairs / (g.pairs * g.out_height)));
@@ -109,7 +109,7 @@ static ss_amx_gradient make_plan(const ss_amx_convolution *shape, int threads) {
     g.slices *= 2;
   }
 
-  g.group_out = ss_amx_min(g.out_tiles, 4);
+  g.group_out = ss_amx_min(g.out_tiles, 8); /* x is packed again for each group */
   g.group_in = g.in_tiles;
   while (g.group_out > 1 && g.slices * ((g.out_tiles + g.group_out - 1) / g.group_out) < threads) {
     g.group_out = (g.group_out + 1) / 2;

@@ -534,6 +534,7 @@ void ss_amx_run_items(const ss_amx_job *j, const ss_amx_cut *c, int first, int l
   worker work;
   memset((char *)&work + sizeof work.sums, 0, sizeof work - sizeof work.sums);
   work.image = (size_t)j->out_channels;
+  work.ahead = (const uint8_t *)j->input;
   const int tiles = j->out_channels / SS_AMX_BLOCK;
   for (int item = first; item < last; ++item) {
     const chunk k = chunk_of(j, c, item);
