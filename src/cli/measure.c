@@ -1,0 +1,149 @@
+#include "cli/measure.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "cli/ways_cache.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ss_status read_options(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
+  SS_TRY(ss_settings_new(arguments->command->options, NULL, &out->settings, error));
+  for (int i = 0; i < arguments->count; i++) {
+    if (ss_settings_has(out->settings, arguments->names[i])) {
+      SS_TRY(ss_settings_set(out->settings, arguments->names[i], arguments->values[i], true, error));
+    }
+  }
+  return SS_OK;
+}
+
+static void tell_bad(void *context, uint32_t sample, const char *message) {
+  (void)context;
+  (void)sample;
+  fprintf(stderr, "skipped: %s\n", message);
+}
+
+static ss_status open_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
+  const char *test = ss_arguments_value(arguments, "test", NULL);
+  if (ss_source_class_count(out->source) == 0) {
+    return ss_fail(error, SS_FAILED, "measuring needs labels, and there are none: %s; put the pictures into a folder a class",
+                   ss_source_path(out->source));
+  }
+  if (test) {
+    SS_TRY(ss_source_open(test, &out->other, error));
+    SS_TRY(ss_subset_for_probe_of_two(out->source, out->other, &out->train, &out->test, error));
+  } else {
+    bool split_made = false;
+    SS_TRY(ss_subset_for_probe(out->source, &out->train, &out->test, &split_made, error));
+    if (split_made) {
+      fprintf(stderr, "no test part in %s: every tenth picture of a class is kept for testing, %u of %u\n",
+              ss_source_path(out->source), out->test.count, out->train.count + out->test.count);
+    }
+  }
+  out->test_source = out->other ? out->other : out->source;
+  out->classes = ss_source_class_count(out->source);
+  return SS_OK;
+}
+
+ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_measurement *out, ss_error *error) {
+  memset(out, 0, sizeof *out);
+  SS_TRY(read_options(arguments, out, error));
+  const ss_settings *settings = out->settings;
+  const int size = (int)ss_settings_int(settings, "size");
+  out->seed = (uint64_t)ss_settings_int(settings, "seed");
+  SS_TRY(ss_model_open(arguments->operands[0], size, out->seed, &out->model, error));
+  if (arguments->operand_count < 2) {
+    return SS_OK;
+  }
+  SS_TRY(ss_source_open(arguments->operands[1], &out->source, error));
+  SS_TRY(labelled ? open_parts(arguments, out, error) : ss_subset_everything(out->source, &out->train, error));
+  SS_TRY(ss_subset_limit(out->source, &out->train, (uint32_t)ss_settings_int(settings, "limit"), error));
+  out->ways = ss_ways_new();
+  if (!out->ways) {
+    return ss_fail_memory(error, 1, "the kernels' choices");
+  }
+  SS_TRY(ss_ways_cache_load(out->ways, error));
+  out->features = (ss_feature_options){.size = size,
+                                       .batch = (int)ss_settings_int(settings, "batch"),
+                                       .threads = (int)ss_settings_int(settings, "threads"),
+                                       .layer = SS_LAST_LAYER,
+                                       .max_bad = ss_settings_float(settings, "max-bad"),
+                                       .bad = tell_bad,
+                                       .ways = out->ways};
+  return SS_OK;
+}
+
+void ss_measurement_close(ss_measurement *measurement) {
+  if (measurement->ways) {
+    ss_ways_cache_save(measurement->ways);
+  }
+  ss_ways_free(measurement->ways);
+  ss_subset_free(&measurement->train);
+  ss_subset_free(&measurement->test);
+  ss_source_close(measurement->other);
+  ss_source_close(measurement->source);
+  ss_model_free(measurement->model);
+  ss_settings_free(measurement->settings);
+  memset(measurement, 0, sizeof *measurement);
+}
+
+ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction, ss_error *error) {
+  ss_subset *train = &measurement->train;
+  uint32_t *left = NULL, *order = NULL; /* what each class may still take; positions in a random order */
+  uint8_t *taken = NULL;
+  ss_status status = ss_alloc((void **)&left, (size_t)measurement->classes, sizeof *left, "the classes", error);
+  status = status ? status : ss_alloc((void **)&order, train->count, sizeof *order, "a list of samples", error);
+  status = status ? status : ss_alloc((void **)&taken, train->count, sizeof *taken, "a list of samples", error);
+  if (status == SS_OK) {
+    for (uint32_t i = 0; i < train->count; i++) {
+      left[ss_source_label(measurement->source, train->samples[i])]++;
+      order[i] = i;
+    }
+    for (int c = 0; c < measurement->classes; c++) {
+      const uint32_t quota = (uint32_t)lround(fraction * left[c]);
+      left[c] = quota > 0 ? quota : 1;
+    }
+    ss_random random = ss_random_stream(measurement->seed, SS_RANDOM_PROBE, UINT32_MAX, 0, 0);
+    ss_random_shuffle(&random, order, train->count);
+    for (uint32_t i = 0; i < train->count; i++) {
+      uint32_t *quota = &left[ss_source_label(measurement->source, train->samples[order[i]])];
+      taken[order[i]] = *quota > 0;
+      *quota -= *quota > 0;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < train->count; i++) {
+      if (taken[i]) {
+        train->samples[kept++] = train->samples[i];
+      }
+    }
+    train->count = kept;
+  }
+  free(left);
+  free(order);
+  free(taken);
+  return status;
+}
+
+ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, int layer,
+                                  ss_features *train, ss_features *test, ss_error *error) {
+  ss_feature_options options = measurement->features;
+  options.layer = layer;
+  memset(test, 0, sizeof *test);
+  SS_TRY(ss_features_extract(model, measurement->source, &measurement->train, &options, train, error));
+  const ss_status status =
+      ss_features_extract(model, measurement->test_source, &measurement->test, &options, test, error);
+  if (status != SS_OK) {
+    ss_features_free(train);
+  }
+  return status;
+}
+
+ss_status ss_print_json(const cJSON *json, ss_error *error) {
+  char *text = NULL;
+  SS_TRY(ss_json_print(json, false, &text, error));
+  printf("%s\n", text);
+  free(text);
+  return SS_OK;
+}

@@ -1,0 +1,225 @@
+/* selfsup probe RUN DATA */
+#include "cli/measure.h"
+#include "eval/linear.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with the same classes"},
+                                {"supervised", 0, "RUN", "a run of the method supervised, shown beside it"},
+                                SS_MEASURE_FLAGS};
+
+static const ss_option options[] = {
+    {"layers", SS_OPTION_CHOICE, "last", "the averaged output, or every layer's map pooled to at most 9216 numbers", 0, 0,
+     "last|all"},
+    {"labels", SS_OPTION_FRACTION, "1", "share of each class's training pictures that is used, at least one", 0, 0,
+     NULL},
+    {"protocol", SS_OPTION_CHOICE, "lbfgs",
+     "lbfgs: 100 iterations on standardised features; sgd: the papers' 30 epochs", 0, 0, "lbfgs|sgd"},
+    SS_MEASURE_OPTIONS};
+
+/* The networks that are compared; a column of the table each. */
+enum { pretrained, untrained, supervised, column_count };
+static const char *const titles[] = {"pretrained", "random", "supervised"};
+
+typedef struct column {
+  const ss_model *model; /* NULL: not asked for */
+  ss_probe_result results[SS_MAX_LAYERS];
+} column;
+
+typedef struct comparison {
+  const ss_measurement *measurement;
+  ss_probe_options how;
+  column columns[column_count];
+  ss_model *owned[column_count];
+  int layer_count;
+  bool all_layers;
+  const char *names[SS_MAX_LAYERS];
+  int best; /* layer */
+} comparison;
+
+static void close_comparison(comparison *compare) {
+  for (int c = 0; c < column_count; c++) {
+    ss_model_free(compare->owned[c]);
+  }
+}
+
+static ss_status find_layers(comparison *compare, ss_error *error) {
+  compare->all_layers = strcmp(ss_settings_text(compare->measurement->settings, "layers"), "all") == 0;
+  if (!compare->all_layers) {
+    compare->layer_count = 1;
+    compare->names[0] = "last";
+    return SS_OK;
+  }
+  SS_TRY(ss_feature_layers(compare->measurement->model, &compare->layer_count, compare->names, error));
+  const ss_model *other = compare->owned[supervised];
+  if (!other) {
+    return SS_OK;
+  }
+  const char *names[SS_MAX_LAYERS];
+  int count = 0;
+  SS_TRY(ss_feature_layers(other, &count, names, error));
+  bool same = count == compare->layer_count;
+  for (int i = 0; i < count && same; i++) {
+    same = strcmp(names[i], compare->names[i]) == 0;
+  }
+  return same ? SS_OK
+              : ss_fail(error, SS_FAILED, "%s and the supervised run's %s have other layers; compare --layers last",
+                        compare->measurement->model->backbone.arch, other->backbone.arch);
+}
+
+static ss_status open_comparison(comparison *compare, const ss_arguments *arguments, ss_error *error) {
+  const ss_measurement *measurement = compare->measurement;
+  const char *name = ss_arguments_value(arguments, "supervised", NULL);
+  compare->how = (ss_probe_options){.threads = measurement->features.threads, .seed = measurement->seed};
+  if (strcmp(ss_settings_text(measurement->settings, "protocol"), "sgd") == 0) {
+    compare->how.protocol = SS_PROBE_SGD;
+  }
+  compare->columns[pretrained].model = measurement->model;
+  if (strncmp(arguments->operands[0], "random:", strlen("random:")) != 0) { /* else it is the same network */
+    SS_TRY(ss_model_untrained(measurement->model, measurement->seed, &compare->owned[untrained], error));
+  }
+  if (name) {
+    SS_TRY(ss_model_open(name, measurement->features.size, measurement->seed, &compare->owned[supervised], error));
+  }
+  for (int c = untrained; c < column_count; c++) {
+    compare->columns[c].model = compare->owned[c];
+  }
+  return find_layers(compare, error);
+}
+
+static ss_status probe_layer(const comparison *compare, const ss_model *model, int layer, ss_probe_result *result,
+                             ss_error *error) {
+  const ss_measurement *measurement = compare->measurement;
+  ss_features train, test;
+  SS_TRY(ss_measurement_features(measurement, model, compare->all_layers ? layer : SS_LAST_LAYER, &train, &test, error));
+  const ss_status status = ss_probe_linear(&train, &test, measurement->classes, &compare->how, result, error);
+  ss_features_free(&train);
+  ss_features_free(&test);
+  return status;
+}
+
+static ss_status measure(comparison *compare, ss_error *error) {
+  for (int layer = 0; layer < compare->layer_count; layer++) {
+    for (int c = 0; c < column_count; c++) {
+      ss_probe_result *result = &compare->columns[c].results[layer];
+      *result = (ss_probe_result){NAN, NAN, NAN};
+      if (compare->columns[c].model) {
+        SS_TRY(probe_layer(compare, compare->columns[c].model, layer, result, error));
+        fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[layer], titles[c], result->top1);
+      }
+    }
+    if (!compare->columns[untrained].model) {
+      compare->columns[untrained].results[layer] = compare->columns[pretrained].results[layer];
+    }
+    if (compare->columns[pretrained].results[layer].top1 > compare->columns[pretrained].results[compare->best].top1) {
+      compare->best = layer;
+    }
+  }
+  return SS_OK;
+}
+
+static void print_table(const comparison *compare) {
+  const ss_measurement *measurement = compare->measurement;
+  const bool sgd = compare->how.protocol == SS_PROBE_SGD;
+  printf("linear probe, %s: %u training and %u test pictures, %d classes\n\n",
+         sgd ? "sgd (batch norm, 30 epochs)" : "lbfgs (standardised features, 100 iterations)",
+         measurement->train.count, measurement->test.count, measurement->classes);
+  bool shown[column_count];
+  printf("%-10s", "layer");
+  for (int c = 0; c < column_count; c++) {
+    shown[c] = !isnan(compare->columns[c].results[0].top1);
+    if (shown[c]) {
+      printf("  %10s  top-5", titles[c]);
+    }
+  }
+  printf("\n");
+  for (int layer = 0; layer < compare->layer_count; layer++) {
+    printf("%-10s", compare->names[layer]);
+    for (int c = 0; c < column_count; c++) {
+      if (shown[c]) {
+        printf("  %10.2f %6.2f", compare->columns[c].results[layer].top1, compare->columns[c].results[layer].top5);
+      }
+    }
+    printf("%s\n", compare->layer_count > 1 && layer == compare->best ? "  best" : "");
+  }
+}
+
+static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss_error *error) {
+  const column *columns = compare->columns;
+  cJSON *json = NULL;
+  SS_TRY(ss_json_add_object(list, NULL, &json, error));
+  SS_TRY(ss_json_add_string(json, "name", compare->names[layer], error));
+  SS_TRY(ss_json_add_float(json, "top1", columns[pretrained].results[layer].top1, error));
+  SS_TRY(ss_json_add_float(json, "top5", columns[pretrained].results[layer].top5, error));
+  SS_TRY(ss_json_add_float(json, "random_top1", columns[untrained].results[layer].top1, error));
+  SS_TRY(ss_json_add_float(json, "random_top5", columns[untrained].results[layer].top5, error));
+  SS_TRY(ss_json_add_null(json, "rescaled_top1", error));
+  return ss_json_add_float(json, "supervised_top1", columns[supervised].results[layer].top1, error);
+}
+
+static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
+  cJSON *list = NULL;
+  SS_TRY(ss_json_add_array(json, "layers", &list, error));
+  for (int layer = 0; layer < compare->layer_count; layer++) {
+    SS_TRY(add_layer(compare, layer, list, error));
+  }
+  SS_TRY(ss_json_add_string(json, "best", compare->names[compare->best], error));
+  SS_TRY(ss_json_add_int(json, "classes", compare->measurement->classes, error));
+  SS_TRY(ss_json_add_int(json, "train", compare->measurement->train.count, error));
+  return ss_json_add_int(json, "test", compare->measurement->test.count, error);
+}
+
+static ss_status print_json(const comparison *compare, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = fill_json(compare, json, error);
+  if (status == SS_OK) {
+    status = ss_print_json(json, error);
+  }
+  cJSON_Delete(json);
+  return status;
+}
+
+static ss_status probe(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
+  comparison compare = {.measurement = measurement};
+  const double labels = ss_settings_float(measurement->settings, "labels");
+  ss_status status = labels < 1.0 ? ss_measurement_cut_labels(measurement, labels, error) : SS_OK;
+  if (status == SS_OK) {
+    status = open_comparison(&compare, arguments, error);
+  }
+  if (status == SS_OK) {
+    status = measure(&compare, error);
+  }
+  if (status == SS_OK) {
+    print_table(&compare);
+    status = ss_arguments_has(arguments, "json") ? print_json(&compare, error) : SS_OK;
+  }
+  close_comparison(&compare);
+  return status;
+}
+
+static int run(const ss_arguments *arguments) {
+  ss_error error = {""};
+  ss_measurement measurement;
+  ss_status status = ss_measurement_open(arguments, true, &measurement, &error);
+  if (status == SS_OK) {
+    status = probe(arguments, &measurement, &error);
+  }
+  ss_measurement_close(&measurement);
+  return ss_complain(status, &error);
+}
+
+const ss_command ss_command_probe = {
+    .name = "probe",
+    .operands = "RUN DATA",
+    .summary = "measures a frozen backbone by a linear classifier on its features",
+    .more = "Beside it stands the same network untrained. RUN is a run folder, a .safetensors file, or an untrained\n"
+            "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
+            "class is the test part.",
+    .least = 2,
+    .most = 2,
+    .flags = flags,
+    .options = options,
+    .run = run};

@@ -1,0 +1,21 @@
+/* Weighted k-nearest-neighbour classification of frozen features (Wu et al. 2018, section 3.4): no training, so a quick
+ * and honest look at what was learned. */
+#ifndef SS_EVAL_KNN_H
+#define SS_EVAL_KNN_H
+
+#include "eval/features.h"
+
+typedef struct ss_knn_options {
+  int k;             /* 20 */
+  float temperature; /* 0.07 */
+  int threads;       /* 0: the processors there are */
+} ss_knn_options;
+#define SS_KNN_DEFAULTS {20, 0.07f, 0}
+
+/* top1: the share of test features, in per cent, whose class gathers the most exp(cosine / temperature) among their k most
+ * similar training features. Of equal similarities the earlier one counts. `neighbours` (test count, k), if not NULL, takes their
+ * indices, the most similar first. SS_FAILED when the dimensions differ. */
+ss_status ss_knn(const ss_features *train, const ss_features *test, int classes, const ss_knn_options *options,
+                 double *top1, int32_t *neighbours, ss_error *error);
+
+#endif

@@ -1,0 +1,273 @@
+#include "eval/linear.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "base/system.h"
+#include "engine/optimizer.h"
+#include "eval/lbfgs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { sgd_batch = 192, sgd_epochs = 30, sgd_drop = 10 };
+static const float decay = 1e-4f; /* of the L-BFGS protocol, x the sum of squared weights */
+
+/* A classifier on a batch of features: training graph, or evaluation when it has no loss. */
+typedef struct classifier {
+  ss_graph *graph;
+  ss_plan *plan;
+  ss_tensor *features, *labels, *logits, *loss;
+} classifier;
+
+static ss_status open_classifier(classifier *net, ss_parameters *parameters, int64_t batch, int64_t dim, int classes,
+                                 bool training, bool norm, int threads, ss_error *error) {
+  net->graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = training});
+  if (!net->graph) {
+    return ss_fail_memory(error, 1, "the probe");
+  }
+  net->features = ss_graph_input(net->graph, "features", SS_F32, ss_shape_of(batch, dim));
+  ss_tensor *x = net->features;
+  if (norm) {
+    x = ss_batch_norm(net->graph, x, &(ss_batch_norm_options){.no_affine = true}, "norm");
+  }
+  net->logits = ss_graph_keep(net->graph, ss_linear(net->graph, x, classes, true, "probe"));
+  if (training) {
+    net->labels = ss_graph_input(net->graph, "labels", SS_I32, ss_shape_of(batch));
+    net->loss = ss_cross_entropy(net->graph, net->logits, net->labels, NULL, NULL);
+    ss_graph_backward(net->graph, net->loss, "");
+  }
+  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads}, &net->plan, error);
+}
+
+static void close_classifier(classifier *net) {
+  ss_plan_free(net->plan);
+  ss_graph_free(net->graph);
+  memset(net, 0, sizeof *net);
+}
+
+/* ---- L-BFGS ---- */
+
+/* Standardises both by the training features' mean and unbiased deviation, as torch.std. */
+static ss_status standardise(ss_features *train, ss_features *test, ss_error *error) {
+  const int64_t dim = train->dim;
+  double *mean = NULL;
+  SS_TRY(ss_alloc((void **)&mean, (size_t)(2 * dim), sizeof(double), "the probe", error));
+  double *square = mean + dim;
+  for (int64_t i = 0; i < train->count; i++) {
+    for (int64_t d = 0; d < dim; d++) {
+      mean[d] += train->values[i * dim + d];
+    }
+  }
+  for (int64_t d = 0; d < dim; d++) {
+    mean[d] /= (double)train->count;
+  }
+  for (int64_t i = 0; i < train->count; i++) {
+    for (int64_t d = 0; d < dim; d++) {
+      const double centred = train->values[i * dim + d] - mean[d];
+      square[d] += centred * centred;
+    }
+  }
+  ss_features *const both[] = {train, test};
+  const double freedom = train->count > 1 ? (double)(train->count - 1) : 1.0;
+  for (int part = 0; part < 2; part++) {
+    for (int64_t i = 0; i < both[part]->count; i++) {
+      float *row = both[part]->values + i * dim;
+      for (int64_t d = 0; d < dim; d++) {
+        row[d] = (float)((row[d] - mean[d]) / (sqrt(square[d] / freedom) + 1e-6));
+      }
+    }
+  }
+  free(mean);
+  return SS_OK;
+}
+
+/* x is the weights (classes, dim), then the biases (classes). */
+typedef struct regression {
+  classifier *net;
+  ss_parameter *weight, *bias;
+} regression;
+
+static void set_parameters(const regression *problem, const double *x) {
+  float *weight = problem->weight->value, *bias = problem->bias->value;
+  for (int64_t i = 0; i < problem->weight->count; i++) {
+    weight[i] = (float)x[i];
+  }
+  for (int64_t i = 0; i < problem->bias->count; i++) {
+    bias[i] = (float)x[problem->weight->count + i];
+  }
+}
+
+static ss_status evaluate(void *context, const double *x, double *value, double *gradient, ss_error *error) {
+  const regression *problem = context;
+  const classifier *net = problem->net;
+  set_parameters(problem, x);
+  SS_TRY(ss_plan_run(net->plan, 0, error));
+  const int64_t weights = problem->weight->count;
+  for (size_t i = 0; i < ss_graph_gradient_count(net->graph); i++) {
+    const ss_parameter *parameter = ss_graph_gradient_parameter(net->graph, i);
+    const float *from = ss_plan_data(net->plan, ss_graph_gradient_tensor(net->graph, i));
+    double *to = parameter == problem->weight ? gradient : gradient + weights;
+    for (int64_t k = 0; k < parameter->count; k++) {
+      to[k] = from[k];
+    }
+  }
+  double sum = 0.0;
+  for (int64_t i = 0; i < weights; i++) {
+    sum += x[i] * x[i];
+    gradient[i] += 2.0 * decay * x[i];
+  }
+  *value = *(const float *)ss_plan_data(net->plan, net->loss) + decay * sum;
+  return SS_OK;
+}
+
+static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes, int threads,
+                           double *loss, ss_error *error) {
+  SS_TRY(standardise(train, test, error));
+  classifier net = {0};
+  double *x = NULL;
+  ss_status status =
+      open_classifier(&net, parameters, train->count, train->dim, classes, true, false, threads, error);
+  regression problem = {.net = &net,
+                        .weight = ss_parameters_find(parameters, "probe.weight"),
+                        .bias = ss_parameters_find(parameters, "probe.bias")};
+  const size_t n = (size_t)classes * (size_t)(train->dim + 1);
+  if (status == SS_OK) {
+    status = ss_alloc((void **)&x, n, sizeof(double), "the probe", error);
+  }
+  if (status == SS_OK) {
+    memcpy(ss_plan_data(net.plan, net.features), train->values,
+           (size_t)(train->count * train->dim) * sizeof(float));
+    memcpy(ss_plan_data(net.plan, net.labels), train->labels, (size_t)train->count * sizeof(int32_t));
+    for (int64_t i = 0; i < problem.weight->count; i++) {
+      x[i] = ((const float *)problem.weight->value)[i];
+    }
+    for (int64_t i = 0; i < problem.bias->count; i++) {
+      x[problem.weight->count + i] = ((const float *)problem.bias->value)[i];
+    }
+    const ss_lbfgs_options options = {0};
+    status = ss_lbfgs(evaluate, &problem, x, n, &options, loss, error);
+  }
+  if (status == SS_OK) {
+    set_parameters(&problem, x);
+  }
+  free(x);
+  close_classifier(&net);
+  return status;
+}
+
+/* ---- SGD ---- */
+
+static ss_status sgd_epoch(const ss_features *train, const classifier *net, ss_optimizer *optimizer, uint32_t *order,
+                           int64_t batch, int epoch, uint64_t seed, double *loss, ss_error *error) {
+  ss_random random = ss_random_stream(seed, SS_RANDOM_PROBE, (uint32_t)epoch, 0, 0);
+  ss_random_shuffle(&random, order, (size_t)train->count);
+  float rate = 0.01f;
+  for (int drop = sgd_drop; drop <= epoch; drop += sgd_drop) {
+    rate *= 0.1f;
+  }
+  float *features = ss_plan_data(net->plan, net->features);
+  int32_t *labels = ss_plan_data(net->plan, net->labels);
+  int64_t batches = 0;
+  *loss = 0.0;
+  for (int64_t first = 0; first + batch <= train->count; first += batch) {
+    for (int64_t i = 0; i < batch; i++) {
+      const int64_t row = order[first + i];
+      memcpy(features + i * train->dim, train->values + row * train->dim, (size_t)train->dim * sizeof(float));
+      labels[i] = train->labels[row];
+    }
+    SS_TRY(ss_plan_run(net->plan, 0, error));
+    *loss += *(const float *)ss_plan_data(net->plan, net->loss);
+    batches++;
+    ss_optimizer_step(optimizer, net->plan, rate, 1);
+  }
+  *loss /= batches > 0 ? (double)batches : 1.0;
+  return SS_OK;
+}
+
+static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, int classes, int threads, uint64_t seed,
+                         double *loss, ss_error *error) {
+  const int64_t batch = train->count < sgd_batch ? train->count : sgd_batch;
+  const ss_optimizer_options options = {.kind = SS_SGD, .momentum = 0.9f, .weight_decay = 5e-4f};
+  classifier net = {0};
+  ss_optimizer *optimizer = NULL;
+  uint32_t *order = NULL;
+  ss_status status = open_classifier(&net, parameters, batch, train->dim, classes, true, true, threads, error);
+  if (status == SS_OK) {
+    status = ss_optimizer_new(&options, net.graph, "", &optimizer, error);
+  }
+  if (status == SS_OK) {
+    status = ss_alloc((void **)&order, (size_t)train->count, sizeof(uint32_t), "the probe", error);
+  }
+  for (int64_t i = 0; status == SS_OK && i < train->count; i++) {
+    order[i] = (uint32_t)i;
+  }
+  for (int epoch = 0; epoch < sgd_epochs && status == SS_OK; epoch++) {
+    status = sgd_epoch(train, &net, optimizer, order, batch, epoch, seed, loss, error);
+  }
+  free(order);
+  ss_optimizer_free(optimizer);
+  close_classifier(&net);
+  return status;
+}
+
+/* ---- measuring ---- */
+
+/* The rank of the label among the logits: how many are larger, equal ones before it counted as larger. */
+static int rank_of(const float *logits, int classes, int label) {
+  int rank = 0;
+  for (int c = 0; c < classes; c++) {
+    rank += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
+  }
+  return rank;
+}
+
+static ss_status measure(const ss_features *test, ss_parameters *parameters, int classes, bool norm, int threads,
+                         ss_probe_result *result, ss_error *error) {
+  const int64_t batch = test->count < 1024 ? test->count : 1024;
+  classifier net = {0};
+  ss_status status = open_classifier(&net, parameters, batch, test->dim, classes, false, norm, threads, error);
+  int64_t first_right = 0, five_right = 0;
+  for (int64_t first = 0; first < test->count && status == SS_OK; first += batch) {
+    const int64_t count = test->count - first < batch ? test->count - first : batch;
+    memcpy(ss_plan_data(net.plan, net.features), test->values + first * test->dim,
+           (size_t)(count * test->dim) * sizeof(float));
+    status = ss_plan_run(net.plan, 0, error);
+    const float *logits = ss_plan_data(net.plan, net.logits);
+    for (int64_t i = 0; i < count && status == SS_OK; i++) {
+      const int label = test->labels[first + i];
+      if (label < 0 || label >= classes) {
+        continue;
+      }
+      const int rank = rank_of(logits + i * classes, classes, label);
+      first_right += rank < 1;
+      five_right += rank < 5;
+    }
+  }
+  result->top1 = 100.0 * (double)first_right / (double)test->count;
+  result->top5 = 100.0 * (double)five_right / (double)test->count;
+  close_classifier(&net);
+  return status;
+}
+
+ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, const ss_probe_options *options,
+                          ss_probe_result *result, ss_error *error) {
+  if (train->dim != test->dim || train->count < 2 || test->count < 1 || classes < 2) {
+    return ss_fail(error, SS_FAILED, "a probe needs at least two classes, two training samples and a test sample");
+  }
+  const int threads = options->threads ? options->threads : ss_system_processors();
+  ss_parameters *parameters = ss_parameters_new(options->seed);
+  if (!parameters) {
+    return ss_fail_memory(error, 1, "the probe");
+  }
+  memset(result, 0, sizeof *result);
+  const bool sgd = options->protocol == SS_PROBE_SGD;
+  ss_status status =
+      sgd ? fit_sgd(train, parameters, classes, threads, options->seed, &result->loss, error)
+          : fit_lbfgs(train, test, parameters, classes, threads, &result->loss, error);
+  if (status == SS_OK) {
+    status = measure(test, parameters, classes, sgd, threads, result, error);
+  }
+  ss_parameters_free(parameters);
+  return status;
+}
