@@ -60,9 +60,12 @@ typedef struct draw_colours {
   float lightness, chroma, hue;
 } draw_colours;
 
-/* A material in two colours around the given one. */
-static ss_world_material draw_material(ss_random *random, draw_colours base, float spread) {
+/* A material in two colours around the given one; `plain` is the share of those without a pattern. */
+static ss_world_material draw_material(ss_random *random, draw_colours base, float spread, float plain) {
   ss_world_material m = {.pattern = (ss_world_pattern)ss_random_below(random, SS_PATTERN_COUNT)};
+  if (ss_random_uniform(random) < plain) {
+    m.pattern = SS_PATTERN_PLAIN;
+  }
   const float step = ss_random_between(random, 0.4f, 1) * spread;
   const float side = base.lightness > 0.68f || (base.lightness > 0.45f && ss_random_uniform(random) < 0.5f) ? -1 : 1;
   const float swing =
@@ -78,7 +81,7 @@ static ss_world_material draw_material(ss_random *random, draw_colours base, flo
 }
 
 static void draw_surroundings(ss_world_scene *scene, ss_random *random, draw_colours ground) {
-  scene->ground = draw_material(random, ground, 0.3f);
+  scene->ground = draw_material(random, ground, 0.2f, 0.3f);
   scene->ground.turn = turn_about_y(ss_random_between(random, 0, TURN));
   scene->ground.frequency = ss_random_between(random, 0.5f, 2.2f) / scene->scale;
   scene->ground.gloss *= 0.5f;
@@ -90,7 +93,7 @@ static void draw_surroundings(ss_world_scene *scene, ss_random *random, draw_col
   scene->wall_height = height < 3 ? scene->scale * height : 1e6f;
   const draw_colours wall = {ss_random_between(random, 0.4f, 0.92f), ss_random_between(random, 0, 0.1f),
                              ss_random_between(random, 0, TURN)};
-  scene->wall = draw_material(random, wall, 0.25f);
+  scene->wall = draw_material(random, wall, 0.16f, 0.3f);
   scene->wall.turn = turn_about_y(ss_random_uniform(random) < 0.7f ? 0 : ss_random_between(random, 0, TURN));
   scene->wall.frequency = ss_random_between(random, 0.4f, 1.8f) / scene->scale;
   scene->wall.gloss *= 0.3f;
@@ -174,17 +177,17 @@ ss_world_scene ss_world_scene_draw(uint64_t seed, uint32_t index, int shape) {
     const float a = own.chroma * cosf(own.hue) - ground.chroma * cosf(ground.hue);
     const float b = own.chroma * sinf(own.hue) - ground.chroma * sinf(ground.hue);
     const float l = own.lightness - ground.lightness;
-    if (l * l + 3 * (a * a + b * b) > 0.05f) {
+    if (l * l + 3 * (a * a + b * b) > 0.07f) {
       break;
     }
   }
-  scene.object = draw_material(&random, own, 0.32f);
+  scene.object = draw_material(&random, own, 0.26f, 0.25f);
   scene.object.turn = any_rotation(&random);
   scene.object.frequency = ss_random_between(&random, 1.1f, 3.2f);
   draw_surroundings(&scene, &random, ground);
 
   const float height = ss_random_between(&random, 0.12f, 0.95f), roll = ss_random_between(&random, -0.14f, 0.14f);
-  const float share = ss_random_between(&random, 0.42f, 0.78f);
+  const float share = ss_random_between(&random, 0.48f, 0.8f);
   const float place_x = ss_random_between(&random, -1, 1), place_y = ss_random_between(&random, -1, 1);
   scene.half_width = tanf(ss_random_between(&random, 0.2f, 0.45f));
   draw_lights(&scene, &random);

@@ -43,32 +43,32 @@ static const char *const names[SS_WORLD_SHAPE_COUNT] = {"bracket", "capsule",  "
 #define TORUS_RADIUS 0.68f
 #define TORUS_TUBE 0.27f
 
-static inline float box_distance(float x, float y, float z, float hx, float hy, float hz) {
+SS_WORLD_INLINE float box_distance(float x, float y, float z, float hx, float hy, float hz) {
   const float ax = fabsf(x) - hx, ay = fabsf(y) - hy, az = fabsf(z) - hz;
   const float bx = ss_maxf(ax, 0), by = ss_maxf(ay, 0), bz = ss_maxf(az, 0);
   return sqrtf(bx * bx + by * by + bz * bz) + ss_minf(ss_maxf(ax, ss_maxf(ay, az)), 0);
 }
 
 /* Of the set {a <= 0 and b <= 0}, given the distances to two perpendicular surfaces. */
-static inline float both_distance(float a, float b) {
+SS_WORLD_INLINE float both_distance(float a, float b) {
   const float c = ss_maxf(a, 0), d = ss_maxf(b, 0);
   return sqrtf(c * c + d * d) + ss_minf(ss_maxf(a, b), 0);
 }
 
-static inline float bracket_distance(float x, float y, float z) {
+SS_WORLD_INLINE float bracket_distance(float x, float y, float z) {
   const float half = 0.5f * BRACKET_THICK;
   const float upright = box_distance(x - (BRACKET_LEFT + half), y, z, half, BRACKET_TOP, BRACKET_DEPTH);
   const float foot = box_distance(x, y - (BRACKET_BOTTOM + half), z, BRACKET_RIGHT, half, BRACKET_DEPTH);
   return ss_minf(upright, foot) - EDGE;
 }
 
-static inline float capsule_distance(float x, float y, float z) {
+SS_WORLD_INLINE float capsule_distance(float x, float y, float z) {
   const float v = ss_maxf(fabsf(y) - CAPSULE_HALF, 0);
   return sqrtf(x * x + v * v + z * z) - CAPSULE_RADIUS;
 }
 
 /* In the half plane (distance from the axis, height) a cone is a right triangle. */
-static inline float cone_distance(float x, float y, float z) {
+SS_WORLD_INLINE float cone_distance(float x, float y, float z) {
   const float height = CONE_TOP - CONE_BOTTOM;
   const float scale = 1 / (CONE_RADIUS * CONE_RADIUS + height * height);
   const float q = sqrtf(x * x + z * z), v = y - CONE_BOTTOM;
@@ -81,29 +81,29 @@ static inline float cone_distance(float x, float y, float z) {
   return (ss_maxf(side, -v) < 0 ? -nearest : nearest) - EDGE;
 }
 
-static inline float cross_distance(float x, float y, float z) {
+SS_WORLD_INLINE float cross_distance(float x, float y, float z) {
   const float a = box_distance(x, y, z, CROSS_LENGTH, CROSS_HALF, CROSS_HALF);
   const float b = box_distance(x, y, z, CROSS_HALF, CROSS_LENGTH, CROSS_HALF);
   const float c = box_distance(x, y, z, CROSS_HALF, CROSS_HALF, CROSS_LENGTH);
   return ss_minf(a, ss_minf(b, c)) - EDGE;
 }
 
-static inline float cube_distance(float x, float y, float z) {
+SS_WORLD_INLINE float cube_distance(float x, float y, float z) {
   return box_distance(x, y, z, CUBE_HALF, CUBE_HALF, CUBE_HALF) - EDGE;
 }
 
-static inline float cylinder_distance(float x, float y, float z) {
+SS_WORLD_INLINE float cylinder_distance(float x, float y, float z) {
   return both_distance(sqrtf(x * x + z * z) - CYLINDER_RADIUS, fabsf(y) - CYLINDER_HALF) - EDGE;
 }
 
-static inline float dumbbell_distance(float x, float y, float z) {
+SS_WORLD_INLINE float dumbbell_distance(float x, float y, float z) {
   const float q = x * x + z * z, v = fabsf(y) - DUMBBELL_AT;
   const float ball = sqrtf(q + v * v) - DUMBBELL_RADIUS;
   return ss_minf(ball, both_distance(sqrtf(q) - DUMBBELL_BAR, v));
 }
 
 /* By symmetry in the octant where a >= b >= c >= 0: nearest is the face, or else the edge in c = 0. */
-static inline float octahedron_distance(float x, float y, float z) {
+SS_WORLD_INLINE float octahedron_distance(float x, float y, float z) {
   const float p = fabsf(x), q = fabsf(y), r = fabsf(z);
   const float a = ss_maxf(p, ss_maxf(q, r)), c = ss_minf(p, ss_minf(q, r)), b = p + q + r - a - c;
   const float over = a + b + c - OCTAHEDRON_TIP;
@@ -114,7 +114,7 @@ static inline float octahedron_distance(float x, float y, float z) {
 }
 
 /* By symmetry where a >= b >= 0: nearest is the base, the side that faces +a, or the edge that rises to the apex. */
-static inline float pyramid_distance(float x, float y, float z) {
+SS_WORLD_INLINE float pyramid_distance(float x, float y, float z) {
   const float height = PYRAMID_TOP - PYRAMID_BOTTOM, half = PYRAMID_HALF;
   const float slant = 1 / sqrtf(height * height + half * half);
   const float a = ss_maxf(fabsf(x), fabsf(z)), b = ss_minf(fabsf(x), fabsf(z)), v = y - PYRAMID_BOTTOM;
@@ -130,12 +130,12 @@ static inline float pyramid_distance(float x, float y, float z) {
   return (ss_maxf(side, -v) < 0 ? -nearest : nearest) - EDGE;
 }
 
-static inline float sphere_distance(float x, float y, float z) {
+SS_WORLD_INLINE float sphere_distance(float x, float y, float z) {
   return sqrtf(x * x + y * y + z * z) - SPHERE_RADIUS;
 }
 
 /* Mirrored into the wedge of 36 degrees beside a tip, the outline is one segment from the tip to the inner corner. */
-static inline float star_distance(float x, float y, float z) {
+SS_WORLD_INLINE float star_distance(float x, float y, float z) {
   const float c36 = 0.80901699f, s36 = 0.58778525f, c72 = 0.30901699f, s72 = 0.95105652f;
   float p = fabsf(x), q = y;
   float over = ss_maxf(-c72 * p - s72 * q, 0); /* the mirrors at 108, 72 and 36 degrees from the tip */
@@ -155,7 +155,7 @@ static inline float star_distance(float x, float y, float z) {
   return both_distance(outline, fabsf(z) - STAR_HALF) - EDGE;
 }
 
-static inline float torus_distance(float x, float y, float z) {
+SS_WORLD_INLINE float torus_distance(float x, float y, float z) {
   const float q = sqrtf(x * x + z * z) - TORUS_RADIUS;
   return sqrtf(q * q + y * y) - TORUS_TUBE;
 }

@@ -4,33 +4,33 @@
 
 #include <stdint.h>
 
-static inline uint32_t lattice_hash(int32_t x, int32_t y, int32_t z) {
+SS_WORLD_INLINE uint32_t lattice_hash(int32_t x, int32_t y, int32_t z) {
   uint32_t h = (uint32_t)x * 0x8DA6B343u + (uint32_t)y * 0xD8163841u + (uint32_t)z * 0xCB1AB31Fu;
   h = (h ^ (h >> 15)) * 0x2C1B3C6Du;
   h = (h ^ (h >> 12)) * 0x297A2D39u;
   return h ^ (h >> 15);
 }
 
-static inline float hash_unit(uint32_t h) {
+SS_WORLD_INLINE float hash_unit(uint32_t h) {
   return (float)(h >> 8) * 0x1p-24f;
 }
 
 /* The dot product of the offset with a lattice point's gradient, one of the corners of a cube. */
-static inline float corner(int32_t ix, int32_t iy, int32_t iz, float x, float y, float z) {
+SS_WORLD_INLINE float corner(int32_t ix, int32_t iy, int32_t iz, float x, float y, float z) {
   const uint32_t h = lattice_hash(ix, iy, iz);
   return ((h & 1) ? x : -x) + ((h & 2) ? y : -y) + ((h & 4) ? z : -z);
 }
 
-static inline float fade(float t) {
+SS_WORLD_INLINE float fade(float t) {
   return t * t * t * (t * (t * 6 - 15) + 10);
 }
 
-static inline float lerp(float a, float b, float t) {
+SS_WORLD_INLINE float lerp(float a, float b, float t) {
   return a + (b - a) * t;
 }
 
 /* Continuous in value and slope; zero at the lattice's points. */
-static inline float noise(float px, float py, float pz) {
+SS_WORLD_INLINE float noise(float px, float py, float pz) {
   const float fx = floorf(px), fy = floorf(py), fz = floorf(pz);
   const int32_t ix = (int32_t)fx, iy = (int32_t)fy, iz = (int32_t)fz;
   const float x = px - fx, y = py - fy, z = pz - fz;
