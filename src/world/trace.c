@@ -54,7 +54,7 @@ static void walk_keep(walk *w, int *kept, int k, float at) {
 }
 
 void ss_world_trace(int shape, int n, const ss_lanes *origin, const ss_lanes *direction, float *distance) {
-  walk w;
+  walk w = {0};
   for (int i = 0; i < n; i++) {
     distance[i] = -1;
   }
@@ -77,7 +77,7 @@ void ss_world_normals(int shape, int n, const ss_lanes *point, ss_lanes *normal)
   static const float corners[4][3] = {{1, -1, -1}, {-1, -1, 1}, {-1, 1, -1}, {1, 1, 1}};
   const float step = 0.004f;
   ss_lanes at;
-  float distance[SS_WORLD_LANES];
+  float distance[SS_WORLD_LANES] = {0};
   for (int i = 0; i < n; i++) {
     normal->x[i] = normal->y[i] = normal->z[i] = 0;
   }
@@ -101,7 +101,7 @@ void ss_world_normals(int shape, int n, const ss_lanes *point, ss_lanes *normal)
 }
 
 void ss_world_shadow(int shape, int n, const ss_lanes *point, const ss_lanes *direction, float size, float *light) {
-  walk w;
+  walk w = {0};
   for (int i = 0; i < n; i++) {
     light[i] = 1;
   }
@@ -134,7 +134,7 @@ void ss_world_shadow(int shape, int n, const ss_lanes *point, const ss_lanes *di
 void ss_world_openness(int shape, int n, const ss_lanes *point, const ss_lanes *normal, float *open) {
   const float reach[4] = {0.06f, 0.16f, 0.36f, 0.7f}, weight[4] = {0.5f, 0.4f, 0.35f, 0.3f};
   ss_lanes at;
-  float distance[SS_WORLD_LANES];
+  float distance[SS_WORLD_LANES] = {0};
   for (int i = 0; i < n; i++) {
     open[i] = 1;
   }

@@ -249,7 +249,7 @@ static bool elements_match(const char *text) {
       if (depth == 16) {
         return false;
       }
-      strcpy(stack[depth++], name);
+      memcpy(stack[depth++], name, sizeof name);
     } else if (depth == 0 || strcmp(stack[--depth], name + 1) != 0) {
       return false;
     }
