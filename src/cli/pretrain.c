@@ -2,6 +2,7 @@
 #include "cli/arguments.h"
 #include "cli/progress.h"
 #include "cli/ways_cache.h"
+#include "eval/watch.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -29,6 +30,14 @@ static void on_interrupt(int signal_number) {
   interrupted = 1;
 }
 
+/* Who looks on while a run goes on. */
+typedef struct spectator {
+  ss_progress_display display;
+  const ss_config *config;
+  ss_watch *watch; /* NULL: not opened yet, or nothing to measure */
+  bool opened;
+} spectator;
+
 static bool should_stop(void *context) {
   (void)context;
   return interrupted != 0;
@@ -41,11 +50,28 @@ static void planned(void *context, const ss_config *config) {
 }
 
 static void show(void *context, const ss_progress *progress) {
-  ss_progress_show(context, progress);
+  spectator *looking = context;
+  ss_progress_show(&looking->display, progress);
 }
 
 static void note(void *context, const char *line) {
-  ss_progress_note(context, line);
+  spectator *looking = context;
+  ss_progress_note(&looking->display, line);
+}
+
+/* The first time, DATA is opened once more, now that the configuration is complete. */
+static ss_status measure(void *context, const ss_parameters *parameters, const ss_backbone_options *backbone,
+                         double *accuracy, ss_error *error) {
+  spectator *looking = context;
+  if (!looking->opened) {
+    const ss_settings *settings = looking->config->settings;
+    const ss_feature_options options = {.threads = (int)ss_settings_int(settings, "threads"),
+                                        .max_bad = ss_settings_float(settings, "max-bad"),
+                                        .ways = looking->config->ways};
+    looking->opened = true;
+    SS_TRY(ss_watch_open(looking->config->data, &options, &looking->watch, error));
+  }
+  return looking->watch ? ss_watch_measure(looking->watch, parameters, backbone, accuracy, error) : SS_OK;
 }
 
 /* The user's words over the defaults, or over another run's configuration. */
@@ -139,13 +165,16 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   default_out(config->method->name, default_name);
   const char *out = ss_arguments_value(arguments, "out", default_name);
   const bool quiet = ss_arguments_has(arguments, "quiet");
-  ss_progress_display display;
-  ss_progress_start(&display);
+  spectator looking = {.config = config};
+  ss_progress_start(&looking.display);
   ss_train_request request = {.config = config,
                               .out = out,
                               .resume = ss_arguments_has(arguments, "resume"),
                               .profile = ss_arguments_has(arguments, "profile"),
-                              .observer = {.context = &display, .should_stop = should_stop, .planned = planned}};
+                              .observer = {.context = &looking,
+                                           .should_stop = should_stop,
+                                           .planned = planned,
+                                           .measure = measure}};
   if (!quiet) {
     request.observer.progress = show;
     request.observer.note = note;
@@ -153,7 +182,11 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   SS_TRY(ss_ways_cache_load(config->ways, error));
   ss_train_result result;
   const ss_status status = ss_train(&request, &result, error);
-  ss_progress_end(&display);
+  ss_progress_end(&looking.display);
+  if (looking.watch) {
+    ss_ways_cache_save(config->ways); /* the measurement has chosen kernels too */
+  }
+  ss_watch_close(looking.watch);
   SS_TRY(status);
   if (!quiet) {
     fprintf(stderr, result.finished_before ? "the run was finished already: %s\n" : "done: %s\n", out);

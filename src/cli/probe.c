@@ -1,6 +1,7 @@
 /* selfsup probe RUN DATA */
 #include "cli/measure.h"
 #include "eval/linear.h"
+#include "eval/rescale.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -20,8 +21,8 @@ static const ss_option options[] = {
     SS_MEASURE_OPTIONS};
 
 /* The networks that are compared; a column of the table each. */
-enum { pretrained, untrained, supervised, column_count };
-static const char *const titles[] = {"pretrained", "random", "supervised"};
+enum { pretrained, untrained, rescaled, supervised, column_count };
+static const char *const titles[] = {"pretrained", "random", "rescaled", "supervised"};
 
 typedef struct column {
   const ss_model *model; /* NULL: not asked for */
@@ -83,10 +84,16 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
   if (name) {
     SS_TRY(ss_model_open(name, measurement->features.size, measurement->seed, &compare->owned[supervised], error));
   }
+  SS_TRY(find_layers(compare, error));
+  if (compare->all_layers) {
+    const ss_model *plain = compare->owned[untrained] ? compare->owned[untrained] : measurement->model;
+    SS_TRY(ss_rescaled_model(plain, measurement->source, &measurement->train, &measurement->features,
+                             &compare->owned[rescaled], error));
+  }
   for (int c = untrained; c < column_count; c++) {
     compare->columns[c].model = compare->owned[c];
   }
-  return find_layers(compare, error);
+  return SS_OK;
 }
 
 static ss_status probe_layer(const comparison *compare, const ss_model *model, int layer, ss_probe_result *result,
@@ -155,7 +162,7 @@ static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss
   SS_TRY(ss_json_add_float(json, "top5", columns[pretrained].results[layer].top5, error));
   SS_TRY(ss_json_add_float(json, "random_top1", columns[untrained].results[layer].top1, error));
   SS_TRY(ss_json_add_float(json, "random_top5", columns[untrained].results[layer].top5, error));
-  SS_TRY(ss_json_add_null(json, "rescaled_top1", error));
+  SS_TRY(ss_json_add_float(json, "rescaled_top1", columns[rescaled].results[layer].top1, error));
   return ss_json_add_float(json, "supervised_top1", columns[supervised].results[layer].top1, error);
 }
 
@@ -215,7 +222,8 @@ const ss_command ss_command_probe = {
     .name = "probe",
     .operands = "RUN DATA",
     .summary = "measures a frozen backbone by a linear classifier on its features",
-    .more = "Beside it stands the same network untrained. RUN is a run folder, a .safetensors file, or an untrained\n"
+    .more = "Beside it stands the same network untrained and, with --layers all, untrained but with every layer\n"
+            "scaled to unit variance on the data. RUN is a run folder, a .safetensors file, or an untrained\n"
             "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
             "class is the test part.",
     .least = 2,

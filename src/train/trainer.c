@@ -153,7 +153,8 @@ static ss_status check(ss_session *session, double *score, double *knn, ss_error
   *knn = NAN;
   SS_TRY(ss_session_score(session, score, error));
   const ss_observer *observer = session->observer;
-  if (observer->measure && session->task.classes > 0) {
+  const bool wanted = ss_settings_int(session->config->settings, "knn-every") > 0;
+  if (wanted && observer->measure && session->task.classes > 0) {
     SS_TRY(observer->measure(observer->context, session->parameters, &session->task.backbone, knn, error));
   }
   const ss_score *what = &session->config->method->score;

@@ -1,0 +1,118 @@
+#include "eval/pictures.h"
+
+#include "augment/view.h"
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ss_pictures {
+  ss_picture_options options;
+  float mean[3], deviation[3];
+  ss_view_scratch *scratch; /* one a thread */
+  ss_image *views;
+  ss_loader *loader;
+};
+
+static size_t picture_bytes(const ss_pictures *pictures) {
+  return (size_t)pictures->options.size * (size_t)pictures->options.size * 3 * sizeof(float);
+}
+
+static size_t slot_bytes(const ss_pictures *pictures) {
+  return (picture_bytes(pictures) + 63) / 64 * 64;
+}
+
+static ss_status make_view(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t sample,
+                           const ss_image *image, void *slot, ss_error *error) {
+  ss_pictures *pictures = context;
+  (void)epoch;
+  (void)position;
+  (void)sample;
+  const int size = pictures->options.size;
+  ss_image *view = &pictures->views[worker];
+  SS_TRY(ss_view_test(image, size, size, &pictures->scratch[worker], view, error));
+  ss_image_to_float(view, 3, pictures->mean, pictures->deviation, false, slot);
+  return SS_OK;
+}
+
+static void tell_bad(void *context, uint32_t sample, const char *message) {
+  const ss_pictures *pictures = context;
+  if (pictures->options.bad) {
+    pictures->options.bad(NULL, sample, message);
+  }
+}
+
+static ss_status start_loader(ss_pictures *pictures, const ss_source *source, const ss_subset *subset,
+                              ss_error *error) {
+  ss_loader_options loading = SS_LOADER_DEFAULTS;
+  loading.source = source;
+  loading.samples = subset->samples;
+  loading.count = subset->count;
+  loading.batch = (uint32_t)pictures->options.batch;
+  loading.slot_bytes = slot_bytes(pictures);
+  loading.make = make_view;
+  loading.bad = tell_bad;
+  loading.context = pictures;
+  loading.threads = pictures->options.threads;
+  loading.end_epoch = 1;
+  loading.cache_bytes = 0;
+  loading.max_bad = pictures->options.max_bad;
+  loading.decode.smallest_side = 2 * pictures->options.size; /* as in training: the resize still does most of the work */
+  return ss_loader_create(&loading, &pictures->loader, error);
+}
+
+ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const ss_subset *subset,
+                           const ss_picture_options *options, ss_pictures **out, ss_error *error) {
+  *out = NULL;
+  ss_pictures *pictures = NULL;
+  SS_TRY(ss_alloc((void **)&pictures, 1, sizeof *pictures, "the pictures", error));
+  pictures->options = *options;
+  memcpy(pictures->mean, model->mean, sizeof model->mean);
+  memcpy(pictures->deviation, model->deviation, sizeof model->deviation);
+  const size_t threads = (size_t)options->threads;
+  ss_status status =
+      ss_alloc((void **)&pictures->scratch, threads, sizeof *pictures->scratch, "the pictures", error);
+  if (status == SS_OK) {
+    status = ss_alloc((void **)&pictures->views, threads, sizeof *pictures->views, "the pictures", error);
+  }
+  if (status == SS_OK) {
+    status = start_loader(pictures, source, subset, error);
+  }
+  if (status != SS_OK) {
+    ss_pictures_close(pictures);
+    return status;
+  }
+  *out = pictures;
+  return SS_OK;
+}
+
+void ss_pictures_close(ss_pictures *pictures) {
+  if (!pictures) {
+    return;
+  }
+  ss_loader_free(pictures->loader);
+  for (int i = 0; i < pictures->options.threads; i++) {
+    if (pictures->scratch) {
+      ss_scratch_free(&pictures->scratch[i]);
+    }
+    if (pictures->views) {
+      ss_image_free(&pictures->views[i]);
+    }
+  }
+  free(pictures->scratch);
+  free(pictures->views);
+  free(pictures);
+}
+
+ss_status ss_pictures_next(ss_pictures *pictures, float *images, const uint32_t **samples, int64_t *count,
+                           ss_error *error) {
+  const size_t bytes = picture_bytes(pictures), slot = slot_bytes(pictures);
+  ss_batch batch = {0};
+  SS_TRY(ss_loader_next(pictures->loader, &batch, error));
+  for (uint32_t i = 0; i < batch.count; i++) {
+    memcpy((char *)images + i * bytes, (const char *)batch.slots + i * slot, bytes);
+  }
+  *samples = batch.samples;
+  *count = batch.count;
+  return SS_OK;
+}

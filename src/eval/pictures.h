@@ -1,0 +1,28 @@
+/* Pictures in the test view, batch by batch, as a network reads them. */
+#ifndef SS_EVAL_PICTURES_H
+#define SS_EVAL_PICTURES_H
+
+#include "data/loader.h"
+#include "nets/model.h"
+
+typedef struct ss_picture_options {
+  int size;    /* pixels a side */
+  int batch;   /* pictures at a time */
+  int threads; /* of the loader; at least 1 */
+  double max_bad;
+  ss_loader_bad bad; /* with a NULL context; may be NULL */
+} ss_picture_options;
+
+typedef struct ss_pictures ss_pictures;
+
+/* The subset's pictures once, in order, with the model's mean and deviation. `model` need not outlive it. */
+ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const ss_subset *subset,
+                           const ss_picture_options *options, ss_pictures **out, ss_error *error);
+void ss_pictures_close(ss_pictures *pictures);
+
+/* Writes the next batch to images (batch, size, size, 3) and says how many there are (0: the end) and which. Rows beyond
+ * are left alone. A picture that does not decode is an error beyond max_bad, else the next one stands for it. */
+ss_status ss_pictures_next(ss_pictures *pictures, float *images, const uint32_t **samples, int64_t *count,
+                           ss_error *error);
+
+#endif

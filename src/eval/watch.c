@@ -1,0 +1,107 @@
+#include "eval/watch.h"
+
+#include "augment/view.h"
+#include "base/memory.h"
+#include "eval/knn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct ss_watch {
+  ss_feature_options options;
+  ss_source *source;
+  ss_subset train, test;
+};
+
+static ss_status open_data(ss_watch *watch, const char *data, bool *can_measure, ss_error *error) {
+  SS_TRY(ss_source_open(data, &watch->source, error));
+  *can_measure = false;
+  if (ss_source_class_count(watch->source) < 2) {
+    return SS_OK;
+  }
+  bool split_made = false;
+  ss_error reason = {""}; /* a class without a test sample is no concern of the training */
+  const ss_status status = ss_subset_for_probe(watch->source, &watch->train, &watch->test, &split_made, &reason);
+  if (status == SS_FAILED) {
+    return SS_OK;
+  }
+  if (status != SS_OK) {
+    return ss_fail(error, status, "%s", reason.message);
+  }
+  *can_measure = true;
+  SS_TRY(ss_subset_limit(watch->source, &watch->train, SS_WATCH_TRAIN, error));
+  return ss_subset_limit(watch->source, &watch->test, SS_WATCH_TEST, error);
+}
+
+ss_status ss_watch_open(const char *data, const ss_feature_options *options, ss_watch **watch, ss_error *error) {
+  *watch = NULL;
+  ss_watch *made = NULL;
+  SS_TRY(ss_alloc((void **)&made, 1, sizeof *made, "the k-NN checks", error));
+  made->options = *options;
+  made->options.layer = SS_LAST_LAYER;
+  bool can_measure = false;
+  const ss_status status = open_data(made, data, &can_measure, error);
+  if (status != SS_OK || !can_measure) {
+    ss_watch_close(made);
+    return status;
+  }
+  *watch = made;
+  return SS_OK;
+}
+
+void ss_watch_close(ss_watch *watch) {
+  if (watch) {
+    ss_subset_free(&watch->train);
+    ss_subset_free(&watch->test);
+    ss_source_close(watch->source);
+    free(watch);
+  }
+}
+
+/* The backbone with values of its own. */
+static ss_status copy_backbone(const ss_parameters *parameters, const ss_backbone_options *backbone, ss_model **out,
+                               ss_error *error) {
+  const ss_view_options view = ss_view_options_crop(backbone->size, 1.0f);
+  ss_model form = {.backbone = *backbone};
+  snprintf(form.arch, sizeof form.arch, "%s", backbone->arch);
+  memcpy(form.mean, view.mean, sizeof form.mean);
+  memcpy(form.deviation, view.deviation, sizeof form.deviation);
+  SS_TRY(ss_model_untrained(&form, 0, out, error));
+  for (size_t i = 0; i < ss_parameters_count((*out)->parameters); i++) {
+    const ss_parameter *copy = ss_parameters_at((*out)->parameters, i);
+    const ss_parameter *original = ss_parameters_find(parameters, copy->name);
+    if (!original || original->count != copy->count || original->dtype != copy->dtype) {
+      return ss_fail(error, SS_FAILED, "the backbone has no parameter %s", copy->name);
+    }
+    memcpy(copy->value, original->value, (size_t)copy->count * ss_dtype_size(copy->dtype));
+  }
+  return SS_OK;
+}
+
+static ss_status measure(const ss_watch *watch, const ss_model *model, double *top1, ss_error *error) {
+  ss_knn_options how = SS_KNN_DEFAULTS;
+  how.threads = watch->options.threads;
+  ss_features train = {0}, test = {0};
+  ss_status status = ss_features_extract(model, watch->source, &watch->train, &watch->options, &train, error);
+  if (status == SS_OK) {
+    status = ss_features_extract(model, watch->source, &watch->test, &watch->options, &test, error);
+  }
+  if (status == SS_OK) {
+    status = ss_knn(&train, &test, ss_source_class_count(watch->source), &how, top1, NULL, error);
+  }
+  ss_features_free(&train);
+  ss_features_free(&test);
+  return status;
+}
+
+ss_status ss_watch_measure(const ss_watch *watch, const ss_parameters *parameters, const ss_backbone_options *backbone,
+                           double *top1, ss_error *error) {
+  ss_model *model = NULL;
+  ss_status status = copy_backbone(parameters, backbone, &model, error);
+  if (status == SS_OK) {
+    status = measure(watch, model, top1, error);
+  }
+  ss_model_free(model);
+  return status;
+}
