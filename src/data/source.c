@@ -9,7 +9,8 @@
 
 /* The first that holds wins; a folder holds whatever no other kind knows. */
 static const ss_source_kind *const kinds[] = {
-    &ss_source_world, &ss_source_cifar, &ss_source_stl10, &ss_source_idx, &ss_source_tar, &ss_source_folder,
+    &ss_source_world, &ss_source_cifar,  &ss_source_stl10,   &ss_source_idx,
+    &ss_source_tar,   &ss_source_folder, &ss_source_picture,
 };
 
 static ss_status open_kind(ss_source *source, ss_error *error) {
@@ -27,7 +28,7 @@ static ss_status open_kind(ss_source *source, ss_error *error) {
     }
   }
   if (ss_path_is_file(source->data, NULL)) {
-    return ss_fail(error, SS_FAILED, "not a data set: %s; DATA is a folder, a .tar shard or world:images",
+    return ss_fail(error, SS_FAILED, "not a data set: %s; DATA is a folder, a picture, a .tar shard or world:images",
                    source->data);
   }
   return ss_fail(error, SS_FAILED, "no such folder: %s", source->data);

@@ -26,9 +26,9 @@ typedef enum ss_part {
 
 /* Opens DATA: a folder of class folders or of loose pictures (with train/ and test/ or val/ inside, or without), a
  * folder of CIFAR-10, CIFAR-100, STL-10 or MNIST (IDX) binary files, a .tar shard, PREFIX-{000..123}.tar, a folder of
- * shards, or world:images?n=20000&size=32&seed=1. It is recognised by what it holds. Only names, headers and (for
- * tar) member headers are read here, pictures when they are asked for. SS_FAILED with the path and what to do when
- * there is no such file, no picture, or a header is wrong. The caller closes what it gets. */
+ * shards, one picture, or world:images?n=20000&size=32&seed=1. It is recognised by what it holds. Only names, headers
+ * and (for tar) member headers are read here, pictures when they are asked for. SS_FAILED with the path and what to do
+ * when there is no such file, no picture, or a header is wrong. The caller closes what it gets. */
 ss_status ss_source_open(const char *data, ss_source **source, ss_error *error);
 void ss_source_close(ss_source *source); /* NULL is fine */
 

@@ -54,6 +54,7 @@ extern const ss_source_kind ss_source_stl10;
 extern const ss_source_kind ss_source_idx;
 extern const ss_source_kind ss_source_tar;
 extern const ss_source_kind ss_source_folder;
+extern const ss_source_kind ss_source_picture;
 
 /* Appends a sample; its name is copied. */
 ss_status ss_source_add_sample(ss_source *source, const char *name, ss_sample sample, ss_error *error);

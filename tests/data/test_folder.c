@@ -306,6 +306,22 @@ static void says_what_is_missing(void **state) {
   ss_source_close(source);
 }
 
+/* Told by its bytes, whatever its name; labels and parts it has none. */
+static void one_picture(void **state) {
+  (void)state;
+  char path[512];
+  put_picture(folder, "inner/photo", 9);
+  snprintf(path, sizeof path, "%s/inner/photo", folder);
+  ss_source *source = open_source(path);
+  assert_string_equal(ss_source_kind_name(source), "picture");
+  assert_int_equal(ss_source_count(source), 1);
+  assert_string_equal(ss_source_name(source, 0), "photo");
+  assert_int_equal(ss_source_label(source, 0), -1);
+  assert_int_equal(ss_source_class_count(source), 0);
+  assert_int_equal(first_value(source, 0), 9);
+  ss_source_close(source);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -318,6 +334,7 @@ int main(void) {
       IN_FOLDER(pretext_holds_out_one_per_cent),
       IN_FOLDER(two_sources_share_their_classes),
       IN_FOLDER(a_class_of_one_cannot_be_split),
+      IN_FOLDER(one_picture),
       IN_FOLDER(says_what_is_missing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
