@@ -25,10 +25,12 @@ static void tell_bad(void *context, uint32_t sample, const char *message) {
   fprintf(stderr, "skipped: %s\n", message);
 }
 
-static ss_status open_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
+ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
+  ss_subset_free(&out->train);
   const char *test = ss_arguments_value(arguments, "test", NULL);
   if (ss_source_class_count(out->source) == 0) {
-    return ss_fail(error, SS_FAILED, "measuring needs labels, and there are none: %s; put the pictures into a folder a class",
+    return ss_fail(error, SS_FAILED,
+                   "measuring needs labels, and there are none: %s; put the pictures into a folder a class",
                    ss_source_path(out->source));
   }
   if (test) {
@@ -58,7 +60,8 @@ ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_m
     return SS_OK;
   }
   SS_TRY(ss_source_open(arguments->operands[1], &out->source, error));
-  SS_TRY(labelled ? open_parts(arguments, out, error) : ss_subset_everything(out->source, &out->train, error));
+  SS_TRY(labelled ? ss_measurement_take_parts(arguments, out, error)
+                  : ss_subset_everything(out->source, &out->train, error));
   SS_TRY(ss_subset_limit(out->source, &out->train, (uint32_t)ss_settings_int(settings, "limit"), error));
   out->ways = ss_ways_new();
   if (!out->ways) {

@@ -6,18 +6,19 @@
 #include "eval/features.h"
 
 /* Rows of these commands' tables of flags and of options. */
-#define SS_MEASURE_FLAGS \
-  {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, {0}
-#define SS_MEASURE_OPTIONS                                                                                             \
-  {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL},      \
-      {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},                \
-      {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL},                                           \
-      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},                 \
-      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                        \
-      {"seed", SS_OPTION_INT, "0", "of untrained networks and of the classifier", 0, 1e15, NULL},                     \
-      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL},               \
-  {                                                                                                                   \
-    0                                                                                                                 \
+#define SS_MEASURE_FLAGS                                                                                  \
+  {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, { \
+    0                                                                                                     \
+  }
+#define SS_MEASURE_OPTIONS                                                                                       \
+  {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL}, \
+      {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},           \
+      {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL},                                     \
+      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},            \
+      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                   \
+      {"seed", SS_OPTION_INT, "0", "of untrained networks and of the classifier", 0, 1e15, NULL},                \
+      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {        \
+    0                                                                                                            \
   }
 
 /* A command line that has been acted upon. */
@@ -33,10 +34,13 @@ typedef struct ss_measurement {
   ss_feature_options features; /* layer: SS_LAST_LAYER */
 } ss_measurement;
 
-/* Reads the options, opens RUN (the first operand) and, where there is a second, DATA. With `labelled`, its training and
- * test parts: without a test part and --test it says on standard error that a split was made. To be closed whatever the
- * outcome. */
+/* Reads the options, opens RUN (the first operand) and, where there is a second, DATA. With `labelled`, its training
+ * and test parts: without a test part and --test it says on standard error that a split was made. To be closed whatever
+ * the outcome. */
 ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_measurement *out, ss_error *error);
+/* What `labelled` adds, for a measurement that was opened without: the training part in place of everything (of which
+ * --limit then is still to be taken), the test part. SS_FAILED without labels. */
+ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
 void ss_measurement_close(ss_measurement *measurement);
 
 /* Leaves `fraction` of each class's training samples, at least one, drawn by the seed; the order stays. */

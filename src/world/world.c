@@ -175,11 +175,15 @@ static ss_status make_workplace(const char *place, ss_text *workplace, ss_error 
   }
 }
 
+int ss_world_test_count(int count) {
+  const int classes = ss_world_class_count();
+  return count / 5 > classes ? count / 5 : classes;
+}
+
 static ss_status fill(const char *root, const ss_world_options *options, ss_error *error) {
-  const int classes = ss_world_class_count(), fifth = options->count / 5;
   const int threads = options->threads > 0 ? options->threads : ss_system_processors();
   const part train = {root, "train", options->seed, options->count, options->size, threads};
-  const part test = {root, "test", options->seed + 1, fifth > classes ? fifth : classes, options->size, threads};
+  const part test = {root, "test", options->seed + 1, ss_world_test_count(options->count), options->size, threads};
   SS_TRY(write_part(&train, error));
   SS_TRY(write_part(&test, error));
   return ss_folder_sync(root, error);

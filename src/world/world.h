@@ -49,9 +49,12 @@ ss_status ss_world_render(uint64_t seed, uint32_t index, int class_index, int si
 /* Frees what the picture holds and zeroes it. */
 void ss_world_picture_free(ss_world_picture *picture);
 
+/* Pictures of the test part of a data set with `count` in its training part: a fifth, at least one a class. */
+int ss_world_test_count(int count);
+
 /* Writes a data set:
  *   folder/train/CLASS/NNNNNN.png                      the pictures, classes in turn: NNNNNN is the picture's index
- *   folder/test/CLASS/NNNNNN.png                       a fifth as many, at least one a class
+ *   folder/test/CLASS/NNNNNN.png                       ss_world_test_count of them
  *   folder/{train,test}-truth/Annotations/CLASS_NNNNNN.xml        the box, as in Pascal VOC (1-based, inclusive)
  *   folder/{train,test}-truth/SegmentationClass/CLASS_NNNNNN.png  indexed, VOC's palette: 0 background, class + 1
  *   folder/{train,test}-truth/Depth/CLASS_NNNNNN.png              16-bit grey, millimetres, 0 unknown

@@ -1,0 +1,108 @@
+/* selfsup world images OUT */
+#include "world/world.h"
+#include "base/clock.h"
+#include "cli/measure.h"
+#include "io/png.h"
+#include "methods/sheet.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const ss_flag flags[] = {
+    {"count", 'n', "N",
+     "pictures of the training part; the test part has a fifth as many "
+     "(default 20000)"},
+    {"size", 0, "PX", "pixels a side (default 32)"},
+    {"seed", 0, "N", "another seed is another world; the test part has the next one (default 1)"},
+    {"threads", 0, "N", "threads (default: the processors there are)"},
+    {"sheet", 0, "FILE.png", "draw the first pictures on one sheet as well"},
+    {"json", 0, NULL, "print one JSON object last on standard output"},
+    {"help", 'h', NULL, "this text"},
+    {0}};
+
+static ss_status read_options(const ss_arguments *arguments, ss_world_options *options, ss_error *error) {
+  const char *kind = arguments->operands[0];
+  if (strcmp(kind, "images") != 0) {
+    return ss_fail(error, SS_USAGE, "unknown world: %s; there is selfsup world images OUT", kind);
+  }
+  int64_t count = 0, size = 0, seed = 0, threads = 0;
+  const int classes = ss_world_class_count();
+  SS_TRY(ss_arguments_int(arguments, "count", classes, SS_WORLD_MAX_COUNT, 20000, &count, error));
+  SS_TRY(ss_arguments_int(arguments, "size", SS_WORLD_MIN_SIZE, SS_WORLD_MAX_SIZE, 32, &size, error));
+  SS_TRY(ss_arguments_int(arguments, "seed", 0, SS_JSON_MAX_INT, 1, &seed, error));
+  SS_TRY(ss_arguments_int(arguments, "threads", 1, 1024, 0, &threads, error));
+  *options =
+      (ss_world_options){.count = (int)count, .size = (int)size, .seed = (uint64_t)seed, .threads = (int)threads};
+  return SS_OK;
+}
+
+static ss_status print(const char *out, const ss_world_options *options, double seconds, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = ss_json_add_string(json, "out", out, error);
+  status = status ? status : ss_json_add_int(json, "classes", ss_world_class_count(), error);
+  status = status ? status : ss_json_add_int(json, "train", options->count, error);
+  status = status ? status : ss_json_add_int(json, "test", ss_world_test_count(options->count), error);
+  status = status ? status : ss_json_add_int(json, "size", options->size, error);
+  status = status ? status : ss_json_add_int(json, "seed", (int64_t)options->seed, error);
+  status = status ? status : ss_json_add_float(json, "seconds", seconds, error);
+  status = status ? status : ss_print_json(json, error);
+  cJSON_Delete(json);
+  return status;
+}
+
+/* The first pictures of the training part, whose classes come in turn. */
+static ss_status draw(const char *path, const ss_world_options *options, ss_error *error) {
+  enum { columns = 8, rows = 3, tile = 96 };
+  const int classes = ss_world_class_count();
+  ss_world_picture picture = {0};
+  ss_image sheet = {0};
+  ss_status status = ss_sheet_new(&sheet, columns, rows, tile, error);
+  for (int i = 0; i < columns * rows && i < options->count && status == SS_OK; i++) {
+    status = ss_world_render(options->seed, (uint32_t)i, i % classes, options->size, &picture, error);
+    if (status == SS_OK) {
+      ss_sheet_put(&sheet, tile, i % columns, i / columns, &picture.colour);
+    }
+  }
+  status = status ? status : ss_png_write(path, &sheet, error);
+  ss_image_free(&sheet);
+  ss_world_picture_free(&picture);
+  return status;
+}
+
+static ss_status render(const ss_arguments *arguments, ss_error *error) {
+  const char *out = arguments->operands[1];
+  ss_world_options options;
+  SS_TRY(read_options(arguments, &options, error));
+  const int test = ss_world_test_count(options.count);
+  fprintf(stderr, "rendering %d training and %d test pictures of %d x %d pixels, with boxes, masks and depth\n",
+          options.count, test, options.size, options.size);
+  const double start = ss_clock_seconds();
+  SS_TRY(ss_world_write_images(out, &options, error));
+  const double seconds = ss_clock_seconds() - start;
+  const char *sheet = ss_arguments_value(arguments, "sheet", NULL);
+  if (sheet) {
+    SS_TRY(draw(sheet, &options, error));
+  }
+  fprintf(stderr, "done: %s (%d classes, %.1f s)\n", out, ss_world_class_count(), seconds);
+  return ss_arguments_has(arguments, "json") ? print(out, &options, seconds, error) : SS_OK;
+}
+
+static int run(const ss_arguments *arguments) {
+  ss_error error = {""};
+  return ss_complain(render(arguments, &error), &error);
+}
+
+const ss_command ss_command_world = {
+    .name = "world",
+    .operands = "images OUT",
+    .summary = "renders pictures of the procedural world into a folder, with their ground truth",
+    .more =
+        "One solid a picture, of one of twelve shapes, lit, textured and shadowed. OUT/train/CLASS and OUT/test/CLASS\n"
+        "hold the pictures, OUT/*-truth their boxes, masks and depth as in Pascal VOC. The same options give the\n"
+        "same files. Commands that read DATA take world:images?n=20000&size=32&seed=1 as well, and render by\n"
+        "themselves.",
+    .least = 2,
+    .most = 2,
+    .flags = flags,
+    .run = run};

@@ -1,0 +1,209 @@
+/* The commands world and retrieve: exit statuses, messages and what they write. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "data/decode.h"
+
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[256];
+static char output[65536]; /* of the last run, both streams */
+
+#define NETWORK "'random:resnet18?width=4&size=16'"
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
+  (void)about;
+  (void)kind;
+  (void)where;
+  return remove(path);
+}
+
+static int tear_down(void **state) {
+  (void)state;
+  return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Runs the program in the folder; its exit status. */
+static int run(const char *words) {
+  char command[2000];
+  snprintf(command, sizeof command, "cd '%s' && '%s' %s 2>&1", folder, SS_PROGRAM, words);
+  FILE *pipe = popen(command, "r");
+  assert_non_null(pipe);
+  const size_t length = fread(output, 1, sizeof output - 1, pipe);
+  output[length] = '\0';
+  const int status = pclose(pipe);
+  assert_true(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+static void expect(const char *words, int status, const char *text) {
+  const int got = run(words);
+  if (got != status || !strstr(output, text)) {
+    fail_msg("selfsup %s: status %d, not %d, or no \"%s\" in: %s", words, got, status, text, output);
+  }
+}
+
+/* The JSON object on the last line. */
+static cJSON *last_line(void) {
+  size_t length = strlen(output);
+  assert_true(length > 0 && output[length - 1] == '\n');
+  output[--length] = '\0';
+  const char *line = strrchr(output, '\n');
+  line = line ? line + 1 : output;
+  cJSON *json = NULL;
+  ss_error error = {""};
+  if (ss_json_parse(&json, line, strlen(line), "the last line", &error) != SS_OK) {
+    fail_msg("%s: %s", error.message, line);
+  }
+  return json;
+}
+
+static double number(const cJSON *json, const char *key) {
+  double value = NAN;
+  assert_int_equal(ss_json_get_float(json, "the last line", key, &value, NULL), SS_OK);
+  return value;
+}
+
+static bool exists(const char *name) {
+  char path[600];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  return ss_file_exists(path);
+}
+
+/* A PNG of that name that decodes; its size. */
+static void expect_picture(const char *name, int *width, int *height) {
+  char path[600], *bytes = NULL;
+  size_t size = 0;
+  ss_image image = {0};
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_int_equal(ss_file_read(path, 10000000, &bytes, &size, NULL), SS_OK);
+  assert_int_equal(ss_image_format_of((const uint8_t *)bytes, size), SS_FORMAT_PNG);
+  assert_int_equal(ss_decode_image((const uint8_t *)bytes, size, NULL, &image, NULL), SS_OK);
+  *width = image.width;
+  *height = image.height;
+  free(bytes);
+  ss_image_free(&image);
+}
+
+static int set_up(void **state) {
+  (void)state;
+  const char *base = getenv("TMPDIR");
+  snprintf(folder, sizeof folder, "%.200s/selfsup-retrieve-XXXXXX", base && *base ? base : P_tmpdir);
+  if (!mkdtemp(folder)) {
+    return -1;
+  }
+  setenv("XDG_CACHE_HOME", folder, 1);
+  setenv("OMP_WAIT_POLICY", "passive", 1);
+  expect("world images world -n 60 --size 16 --seed 2 --threads 1 --sheet world.png --json", 0, "done: world");
+  cJSON *json = last_line();
+  assert_true(number(json, "train") == 60 && number(json, "test") == 12 && number(json, "classes") == 12);
+  assert_true(number(json, "size") == 16 && number(json, "seed") == 2);
+  cJSON_Delete(json);
+  return 0;
+}
+
+static void test_world_writes_its_pictures(void **state) {
+  (void)state;
+  int width = 0, height = 0;
+  assert_true(exists("world/train/sphere/000009.png") && exists("world/test/cube/000004.png"));
+  assert_false(exists("world/train/sphere/000010.png"));
+  expect_picture("world/train/sphere/000009.png", &width, &height);
+  assert_true(width == 16 && height == 16);
+  expect_picture("world.png", &width, &height);
+  assert_true(width == 9 + 8 * 105 && height == 9 + 3 * 105);
+}
+
+static void test_world_refuses_wrong_words(void **state) {
+  (void)state;
+  expect("world", 2, "usage: selfsup world images OUT");
+  expect("world clips out", 2, "unknown world: clips");
+  expect("world images out -n 11", 2, "--count");
+  expect("world images out --size 8", 2, "--size");
+  expect("world images out --seed -1", 2, "--seed");
+  expect("world images out --sise 8", 2, "did you mean --size");
+  assert_false(exists("out"));
+  expect("world images world", 1, "world is not empty");
+}
+
+static void test_recall_of_the_test_part(void **state) {
+  (void)state;
+  int width = 0, height = 0;
+  expect("retrieve " NETWORK " world --threads 1 --sheet sheet.png --json", 0, "12 queries among 60 pictures");
+  cJSON *json = last_line();
+  assert_true(number(json, "queries") == 12 && number(json, "gallery") == 60);
+  const cJSON *recall = NULL;
+  assert_int_equal(ss_json_get_object(json, "the last line", "recall", &recall, NULL), SS_OK);
+  const double at[] = {number(recall, "1"), number(recall, "5"), number(recall, "10"), number(recall, "20")};
+  for (int i = 0; i < 4; i++) {
+    assert_true(at[i] >= (i > 0 ? at[i - 1] : 0.0) && at[i] <= 100.0);
+    assert_true(fabs(at[i] * 12 / 100 - round(at[i] * 12 / 100)) < 1e-9); /* of twelve queries */
+  }
+  assert_true(at[3] > 0.0);
+  cJSON_Delete(json);
+  expect_picture("sheet.png", &width, &height);
+  assert_true(width == 9 + 105 + 24 + 9 + 8 * 105 && height == 9 + 8 * 105);
+}
+
+static void test_a_picture_finds_itself(void **state) {
+  (void)state;
+  int width = 0, height = 0;
+  expect("retrieve " NETWORK " world --query world/train/star/000034.png -k 3 --threads 1 --sheet one.png --json", 0,
+         "000034.png\n   1.000  train/star/000034.png");
+  cJSON *json = last_line();
+  assert_false(ss_json_has(json, "recall"));
+  const cJSON *found = cJSON_GetObjectItem(json, "found");
+  assert_int_equal(cJSON_GetArraySize(found), 1);
+  const cJSON *neighbours = cJSON_GetObjectItem(cJSON_GetArrayItem(found, 0), "neighbours");
+  assert_int_equal(cJSON_GetArraySize(neighbours), 3);
+  assert_true(number(cJSON_GetArrayItem(neighbours, 0), "cosine") > 0.9999);
+  assert_true(number(cJSON_GetArrayItem(neighbours, 1), "cosine") <
+              number(cJSON_GetArrayItem(neighbours, 0), "cosine"));
+  cJSON_Delete(json);
+  expect_picture("one.png", &width, &height);
+  assert_true(width == 9 + 105 + 24 + 9 + 3 * 105 && height == 9 + 105);
+}
+
+/* Loose pictures: one in a hundred, at least one, is looked for; there is no recall. */
+static void test_without_labels(void **state) {
+  (void)state;
+  expect("retrieve " NETWORK " world/train/cube --threads 1 --json", 0, "no labels");
+  cJSON *json = last_line();
+  assert_true(number(json, "queries") + number(json, "gallery") == 5 && number(json, "queries") >= 1);
+  assert_true(cJSON_IsNull(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "recall"), "1")));
+  cJSON_Delete(json);
+}
+
+static void test_retrieve_refuses_wrong_words(void **state) {
+  (void)state;
+  expect("retrieve " NETWORK, 2, "usage: selfsup retrieve RUN DATA");
+  expect("retrieve " NETWORK " world --query world --test world", 2, "--query and --test");
+  expect("retrieve " NETWORK " world -k 0", 2, "--k");
+  expect("retrieve " NETWORK " world --shet x.png", 2, "did you mean --sheet");
+  expect("retrieve " NETWORK " nowhere", 1, "no such folder: nowhere");
+  expect("retrieve nowhere world", 1, "nowhere");
+  expect("retrieve " NETWORK " world --query world.txt", 1, "world.txt");
+  expect("retrieve " NETWORK " world --threads 1 --sheet no/folder/sheet.png", 1, "no/folder/sheet.png");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_world_writes_its_pictures),
+      cmocka_unit_test(test_world_refuses_wrong_words),
+      cmocka_unit_test(test_recall_of_the_test_part),
+      cmocka_unit_test(test_a_picture_finds_itself),
+      cmocka_unit_test(test_without_labels),
+      cmocka_unit_test(test_retrieve_refuses_wrong_words),
+  };
+  return cmocka_run_group_tests(tests, set_up, tear_down);
+}
