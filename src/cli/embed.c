@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const ss_flag flags[] = {{"out", 'o', "FEATURES.npy", "the features (N, D), float32; the N names go to FEATURES.txt"},
-                                SS_MEASURE_FLAGS};
+static const ss_flag flags[] = {
+    {"out", 'o', "FEATURES.npy", "the features (N, D), float32; the N names go to FEATURES.txt"}, SS_MEASURE_FLAGS};
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
 
@@ -106,9 +106,8 @@ static ss_status start(const ss_arguments *arguments, ss_error *error) {
 static int run(const ss_arguments *arguments) {
   ss_error error = {""};
   const bool named = ss_arguments_has(arguments, "out");
-  return ss_complain(named ? start(arguments, &error)
-                           : ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"),
-                     &error);
+  return ss_complain(
+      named ? start(arguments, &error) : ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"), &error);
 }
 
 const ss_command ss_command_embed = {.name = "embed",

@@ -22,8 +22,8 @@ static ss_status export_model(const ss_arguments *arguments, ss_error *error) {
   }
   ss_model *model = NULL;
   SS_TRY(ss_model_open(arguments->operands[0], 0, 0, &model, error));
-  const ss_status status = ss_model_write(out, model->parameters, "backbone.", &model->backbone,
-                                          ss_arguments_has(arguments, "half"), error);
+  const ss_status status =
+      ss_model_write(out, model->parameters, "backbone.", &model->backbone, ss_arguments_has(arguments, "half"), error);
   if (status == SS_OK) {
     printf("%s, %d channels wide, for %d px: %s\n", model->backbone.arch, model->backbone.width, model->backbone.size,
            out);
@@ -41,7 +41,8 @@ const ss_command ss_command_export = {
     .name = "export",
     .operands = "RUN",
     .summary = "writes a backbone as safetensors with torchvision's names",
-    .more = "torchvision's network of the same architecture loads the file with strict=True once its fc is an identity.",
+    .more =
+        "torchvision's network of the same architecture loads the file with strict=True once its fc is an identity.",
     .least = 1,
     .most = 1,
     .flags = flags,

@@ -27,8 +27,8 @@ static void print_help(void) {
 }
 
 /* OpenMP's threads spin at barriers unless told otherwise before they start, and two programs that spin on the same
- * processors slow each other manyfold. So the program starts itself again with waiting set to sleeping, unless the user has
- * set it; on an idle machine that costs some microseconds a parallel loop. */
+ * processors slow each other manyfold. So the program starts itself again with waiting set to sleeping, unless the user
+ * has set it; on an idle machine that costs some microseconds a parallel loop. */
 static void wait_politely(char **argv) {
   if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) {
     return;

@@ -167,14 +167,12 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   const bool quiet = ss_arguments_has(arguments, "quiet");
   spectator looking = {.config = config};
   ss_progress_start(&looking.display);
-  ss_train_request request = {.config = config,
-                              .out = out,
-                              .resume = ss_arguments_has(arguments, "resume"),
-                              .profile = ss_arguments_has(arguments, "profile"),
-                              .observer = {.context = &looking,
-                                           .should_stop = should_stop,
-                                           .planned = planned,
-                                           .measure = measure}};
+  ss_train_request request = {
+      .config = config,
+      .out = out,
+      .resume = ss_arguments_has(arguments, "resume"),
+      .profile = ss_arguments_has(arguments, "profile"),
+      .observer = {.context = &looking, .should_stop = should_stop, .planned = planned, .measure = measure}};
   if (!quiet) {
     request.observer.progress = show;
     request.observer.note = note;
@@ -212,10 +210,11 @@ const ss_command ss_command_pretrain = {
     .name = "pretrain",
     .operands = "METHOD DATA",
     .summary = "learns a backbone without labels, into a run folder",
-    .more = "DATA is a folder of pictures (with or without class folders), CIFAR-10, CIFAR-100, STL-10 or MNIST files,\n"
-            "tar shards PREFIX-{000..123}.tar, or world:images?n=20000&size=32.\n\n"
-            "  selfsup pretrain simclr ~/Pictures\n"
-            "  selfsup pretrain rotation cifar-10-batches-bin --width 16 --epochs 5 --out runs/rotation",
+    .more =
+        "DATA is a folder of pictures (with or without class folders), CIFAR-10, CIFAR-100, STL-10 or MNIST files,\n"
+        "tar shards PREFIX-{000..123}.tar, or world:images?n=20000&size=32.\n\n"
+        "  selfsup pretrain simclr ~/Pictures\n"
+        "  selfsup pretrain rotation cifar-10-batches-bin --width 16 --epochs 5 --out runs/rotation",
     .least = 2,
     .most = 2,
     .flags = flags,

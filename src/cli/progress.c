@@ -50,7 +50,8 @@ void ss_progress_show(ss_progress_display *display, const ss_progress *progress)
       fputs(i < (int)(done * bar_cells + 0.5) ? "\xe2\x94\x81" : "\xe2\x94\x80", stderr);
     }
     fprintf(stderr, " %3.0f %%  %lld/%lld  loss %.4f%s  %.0f images/s  %s left", 100.0 * done,
-            (long long)progress->step, (long long)progress->steps, progress->loss, spread, progress->images_per_s, left);
+            (long long)progress->step, (long long)progress->steps, progress->loss, spread, progress->images_per_s,
+            left);
     display->drawn = true;
   } else {
     fprintf(stderr, "step %lld/%lld  epoch %.2f  loss %.4f%s  lr %.4f  %.1f images/s  %s left\n",

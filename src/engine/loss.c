@@ -53,8 +53,8 @@ static ss_tensor *cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *l
     return ss_graph_mistake(graph, "cross-entropy of logits %s wants targets of that shape, not %s %s", of_logits,
                             ss_dtype_name(targets->dtype), ss_shape_text(targets->shape, text));
   }
-  if (weights && (weights->dtype != SS_F32 || weights->requires_gradient ||
-                  !ss_shape_equal(weights->shape, ss_shape_of(rows)))) {
+  if (weights &&
+      (weights->dtype != SS_F32 || weights->requires_gradient || !ss_shape_equal(weights->shape, ss_shape_of(rows)))) {
     return ss_graph_mistake(graph, "cross-entropy of logits %s wants f32 weights (%lld) without a gradient, not %s %s",
                             of_logits, (long long)rows, ss_dtype_name(weights->dtype),
                             ss_shape_text(weights->shape, text));
@@ -104,8 +104,8 @@ static ss_tensor *element_loss(ss_graph *graph, ss_tensor *prediction, ss_tensor
                             names[kind], ss_dtype_name(prediction->dtype), a, ss_dtype_name(target->dtype),
                             ss_shape_text(target->shape, b));
   }
-  if (weights && (!is_float(weights) || weights->requires_gradient ||
-                  !ss_shape_equal(weights->shape, prediction->shape))) {
+  if (weights &&
+      (!is_float(weights) || weights->requires_gradient || !ss_shape_equal(weights->shape, prediction->shape))) {
     return ss_graph_mistake(graph, "%s of %s wants weights of that shape without a gradient, not %s %s", names[kind], a,
                             ss_dtype_name(weights->dtype), ss_shape_text(weights->shape, b));
   }
@@ -155,8 +155,7 @@ static bool rows_fit(ss_graph *graph, const char *what, const ss_tensor *a, cons
   return false;
 }
 
-ss_tensor *ss_triplet_loss(ss_graph *graph, ss_tensor *anchor, ss_tensor *positive, ss_tensor *negative,
-                           float margin) {
+ss_tensor *ss_triplet_loss(ss_graph *graph, ss_tensor *anchor, ss_tensor *positive, ss_tensor *negative, float margin) {
   if (!ss_graph_ready(graph, (ss_tensor *[]){anchor, positive, negative}, 3) ||
       !rows_fit(graph, "triplet loss", anchor, positive, true) ||
       !rows_fit(graph, "triplet loss", anchor, negative, true)) {
@@ -209,8 +208,8 @@ ss_tensor *ss_info_nce(ss_graph *graph, ss_tensor *queries, ss_tensor *positives
   ss_tensor *logits = NULL;
   ss_tensor *labels = NULL;
   if (negatives) { /* the positive's column first, as MoCo's algorithm 1 */
-    ss_tensor *own = ss_affine(graph, ss_reduce_sum(graph, ss_multiply(graph, q, k), 1u << 1, true),
-                               1.0f / temperature, 0.0f);
+    ss_tensor *own =
+        ss_affine(graph, ss_reduce_sum(graph, ss_multiply(graph, q, k), 1u << 1, true), 1.0f / temperature, 0.0f);
     ss_tensor *other = ss_matmul(graph, q, false, normalized(graph, negatives), true, 1.0f / temperature);
     logits = ss_concatenate(graph, (ss_tensor *[]){own, other}, 2, 1);
     labels = row_labels(graph, rows, 0, 0);
@@ -252,8 +251,8 @@ ss_tensor *ss_accuracy(ss_graph *graph, ss_tensor *logits, ss_tensor *labels) {
       !ss_shape_equal(labels->shape, ss_shape_of(logits->shape.dims[0]))) {
     char a[80], b[80];
     return ss_graph_mistake(graph, "accuracy wants logits (N, K) and i32 labels (N), not %s %s and %s %s",
-                            ss_dtype_name(logits->dtype), ss_shape_text(logits->shape, a),
-                            ss_dtype_name(labels->dtype), ss_shape_text(labels->shape, b));
+                            ss_dtype_name(logits->dtype), ss_shape_text(logits->shape, a), ss_dtype_name(labels->dtype),
+                            ss_shape_text(labels->shape, b));
   }
   return ss_graph_operation(graph, SS_OP_ACCURACY, NULL, (ss_tensor *[]){logits, labels}, 2, SS_F32, ss_shape_of(1));
 }

@@ -16,7 +16,7 @@ typedef struct ss_convolution_options {
   int dilation[3];
   int groups;
   bool bias;
-  bool zero_bias; /* starts at zero, as torchvision's VGG, instead of PyTorch's default */
+  bool zero_bias;             /* starts at zero, as torchvision's VGG, instead of PyTorch's default */
   ss_initializer initializer; /* of the weight; zeroed struct: SS_INIT_KAIMING_UNIFORM as PyTorch's default */
 } ss_convolution_options;
 

@@ -23,8 +23,8 @@ static int find(layout_pass *pass, int id) {
   return id;
 }
 
-/* Only activations change their layout: inputs, constants and parameters lie as the caller put them, and the gradient of a
- * weight as the weight does. */
+/* Only activations change their layout: inputs, constants and parameters lie as the caller put them, and the gradient
+ * of a weight as the weight does. */
 static bool may_be_block16(const ss_tensor *tensor) {
   return tensor && tensor->kind == SS_TENSOR_ACTIVATION && tensor->shape.rank == 4 && tensor->shape.dims[0] % 16 == 0 &&
          tensor->producer->operation != SS_OP_CONVOLUTION_BACKWARD_WEIGHT;

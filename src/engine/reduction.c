@@ -13,8 +13,7 @@ ss_shape ss_reduced_shape(ss_shape shape, unsigned axes) {
   return shape;
 }
 
-static ss_tensor *reduce(ss_graph *graph, ss_tensor *x, unsigned axes, bool keep, ss_reduce_kind kind,
-                         ss_dtype dtype) {
+static ss_tensor *reduce(ss_graph *graph, ss_tensor *x, unsigned axes, bool keep, ss_reduce_kind kind, ss_dtype dtype) {
   if (!ss_graph_ready(graph, &x, 1)) {
     return NULL;
   }
@@ -56,8 +55,8 @@ static void reduce_gradient(ss_graph *graph, const ss_node *node, ss_tensor *con
   if (node->attributes.kind == SS_REDUCE_MAX) {
     ss_tensor *inputs[] = {x, ss_reshape(graph, node->outputs[0], kept), gradient};
     if (ss_graph_ready(graph, inputs, 3)) {
-      input_gradients[0] = ss_graph_operation(graph, SS_OP_REDUCE_MAX_BACKWARD, &node->attributes, inputs, 3, x->dtype,
-                                              x->shape);
+      input_gradients[0] =
+          ss_graph_operation(graph, SS_OP_REDUCE_MAX_BACKWARD, &node->attributes, inputs, 3, x->dtype, x->shape);
     }
     return;
   }

@@ -200,8 +200,8 @@ static void pad_gradient(ss_graph *graph, const ss_node *node, ss_tensor *const 
                          ss_tensor **input_gradients) {
   const ss_tensor *x = node->inputs[0];
   if (x->requires_gradient) {
-    input_gradients[0] = ss_graph_operation(graph, SS_OP_PAD_BACKWARD, &node->attributes, output_gradients, 1,
-                                            x->dtype, x->shape);
+    input_gradients[0] =
+        ss_graph_operation(graph, SS_OP_PAD_BACKWARD, &node->attributes, output_gradients, 1, x->dtype, x->shape);
   }
 }
 
@@ -218,8 +218,8 @@ ss_tensor *ss_pad(ss_graph *graph, ss_tensor *x, const int *before, const int *a
     const int64_t length = x->shape.dims[i];
     if (before[i] < 0 || after[i] < 0 || (mode == SS_PAD_REFLECT && (before[i] >= length || after[i] >= length))) {
       char text[80];
-      return ss_graph_mistake(graph, "axis %d of %s cannot be padded by %d and %d%s", i,
-                              ss_shape_text(x->shape, text), before[i], after[i],
+      return ss_graph_mistake(graph, "axis %d of %s cannot be padded by %d and %d%s", i, ss_shape_text(x->shape, text),
+                              before[i], after[i],
                               mode == SS_PAD_REFLECT ? ": a reflection must be shorter than the axis" : "");
     }
     attributes.before[i] = before[i];
@@ -238,10 +238,8 @@ static void pixel_shuffle_gradient(ss_graph *graph, const ss_node *node, ss_tens
                                    ss_tensor **input_gradients) {
   const ss_tensor *x = node->inputs[0];
   if (x->requires_gradient) {
-    const ss_operation inverse =
-        node->operation == SS_OP_PIXEL_SHUFFLE ? SS_OP_PIXEL_UNSHUFFLE : SS_OP_PIXEL_SHUFFLE;
-    input_gradients[0] =
-        ss_graph_operation(graph, inverse, &node->attributes, output_gradients, 1, x->dtype, x->shape);
+    const ss_operation inverse = node->operation == SS_OP_PIXEL_SHUFFLE ? SS_OP_PIXEL_UNSHUFFLE : SS_OP_PIXEL_SHUFFLE;
+    input_gradients[0] = ss_graph_operation(graph, inverse, &node->attributes, output_gradients, 1, x->dtype, x->shape);
   }
 }
 

@@ -31,8 +31,9 @@ void ss_features_free(ss_features *features);
 typedef ss_status (*ss_feature_sink)(void *context, const float *values, const uint32_t *samples, int64_t count,
                                      int64_t dim, ss_error *error);
 
-/* Computes the features of a subset batch by batch, in order; memory does not grow with the subset. Batch norm uses its running
- * statistics; float32. A picture that does not decode is an error beyond max_bad, else its row is that of the next one. */
+/* Computes the features of a subset batch by batch, in order; memory does not grow with the subset. Batch norm uses its
+ * running statistics; float32. A picture that does not decode is an error beyond max_bad, else its row is that of the
+ * next one. */
 ss_status ss_features_stream(const ss_model *model, const ss_source *source, const ss_subset *subset,
                              const ss_feature_options *options, ss_feature_sink sink, void *context, ss_error *error);
 

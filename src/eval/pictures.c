@@ -57,7 +57,8 @@ static ss_status start_loader(ss_pictures *pictures, const ss_source *source, co
   loading.end_epoch = 1;
   loading.cache_bytes = 0;
   loading.max_bad = pictures->options.max_bad;
-  loading.decode.smallest_side = 2 * pictures->options.size; /* as in training: the resize still does most of the work */
+  loading.decode.smallest_side =
+      2 * pictures->options.size; /* as in training: the resize still does most of the work */
   return ss_loader_create(&loading, &pictures->loader, error);
 }
 
@@ -70,8 +71,7 @@ ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const
   memcpy(pictures->mean, model->mean, sizeof model->mean);
   memcpy(pictures->deviation, model->deviation, sizeof model->deviation);
   const size_t threads = (size_t)options->threads;
-  ss_status status =
-      ss_alloc((void **)&pictures->scratch, threads, sizeof *pictures->scratch, "the pictures", error);
+  ss_status status = ss_alloc((void **)&pictures->scratch, threads, sizeof *pictures->scratch, "the pictures", error);
   if (status == SS_OK) {
     status = ss_alloc((void **)&pictures->views, threads, sizeof *pictures->views, "the pictures", error);
   }

@@ -20,8 +20,8 @@ ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const
                            const ss_picture_options *options, ss_pictures **out, ss_error *error);
 void ss_pictures_close(ss_pictures *pictures);
 
-/* Writes the next batch to images (batch, size, size, 3) and says how many there are (0: the end) and which. Rows beyond
- * are left alone. A picture that does not decode is an error beyond max_bad, else the next one stands for it. */
+/* Writes the next batch to images (batch, size, size, 3) and says how many there are (0: the end) and which. Rows
+ * beyond are left alone. A picture that does not decode is an error beyond max_bad, else the next one stands for it. */
 ss_status ss_pictures_next(ss_pictures *pictures, float *images, const uint32_t **samples, int64_t *count,
                            ss_error *error);
 

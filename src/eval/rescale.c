@@ -12,9 +12,9 @@
 
 enum { most_pictures = 256 };
 
-/* In training, batch norm normalises each convolution's output by the statistics of the batch, and leaves a tenth of them
- * in running statistics that start from zero. So one pass over a batch rescales every layer after those before it: what the
- * algorithm does step by step. A network without norms is run as its form with them. */
+/* In training, batch norm normalises each convolution's output by the statistics of the batch, and leaves a tenth of
+ * them in running statistics that start from zero. So one pass over a batch rescales every layer after those before it:
+ * what the algorithm does step by step. A network without norms is run as its form with them. */
 static const float kept_share = 0.1f;
 
 static bool ends_with(const char *name, const char *end) {
@@ -22,7 +22,8 @@ static bool ends_with(const char *name, const char *end) {
   return length >= end_length && strcmp(name + length - end_length, end) == 0;
 }
 
-/* The next convolution from *index on, and what follows it: its bias, the running statistics of its norm (NULL: none). */
+/* The next convolution from *index on, and what follows it: its bias, the running statistics of its norm (NULL: none).
+ */
 typedef struct layer {
   ss_parameter *weight, *bias, *mean, *variance, *count;
 } layer;

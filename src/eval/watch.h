@@ -1,4 +1,5 @@
-/* Looking on while a backbone is pretrained: k-NN accuracy, where the data has classes. Nothing of the training changes. */
+/* Looking on while a backbone is pretrained: k-NN accuracy, where the data has classes. Nothing of the training
+ * changes. */
 #ifndef SS_EVAL_WATCH_H
 #define SS_EVAL_WATCH_H
 
@@ -9,8 +10,8 @@
 
 typedef struct ss_watch ss_watch;
 
-/* Opens DATA. *watch is NULL, with SS_OK, where there is nothing to measure: no labels, or no test part can be made. The
- * options' `ways` must outlive it; `layer` is not read. */
+/* Opens DATA. *watch is NULL, with SS_OK, where there is nothing to measure: no labels, or no test part can be made.
+ * The options' `ways` must outlive it; `layer` is not read. */
 ss_status ss_watch_open(const char *data, const ss_feature_options *options, ss_watch **watch, ss_error *error);
 void ss_watch_close(ss_watch *watch); /* NULL is fine */
 

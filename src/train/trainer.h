@@ -21,8 +21,8 @@ typedef struct ss_observer {
   void *context;
   void (*progress)(void *context, const ss_progress *progress);
   void (*planned)(void *context, const ss_config *config); /* kernels are chosen and config.json is written */
-  void (*note)(void *context, const char *line); /* one line worth reading, without a newline */
-  bool (*should_stop)(void *context);            /* asked at each step: save and return SS_INTERRUPTED */
+  void (*note)(void *context, const char *line);           /* one line worth reading, without a newline */
+  bool (*should_stop)(void *context);                      /* asked at each step: save and return SS_INTERRUPTED */
   /* Every knn_every epochs where the data has labels: measures the backbone ("backbone. ..." in `parameters`), per
    * cent. */
   ss_status (*measure)(void *context, const ss_parameters *parameters, const ss_backbone_options *backbone,

@@ -1,8 +1,8 @@
-/* A run killed at any moment resumes to the bits of a run that was never stopped: while it trains, and while a checkpoint is
- * being written (one is after each update here). */
+/* A run killed at any moment resumes to the bits of a run that was never stopped: while it trains, and while a
+ * checkpoint is being written (one is after each update here). */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -74,8 +74,9 @@ static pid_t start(const char *name) {
   if (child == 0) {
     const int null = open("/dev/null", O_WRONLY);
     dup2(null, STDERR_FILENO);
-    execl(SS_PROGRAM, SS_PROGRAM, "pretrain", "rotation", data, "--width", "4", "--size", "16", "--batch", "8", "--threads",
-          "1", "--steps", "60", "--save-every", "1", "--knn-every", "0", "--out", out, "--resume", (char *)NULL);
+    execl(SS_PROGRAM, SS_PROGRAM, "pretrain", "rotation", data, "--width", "4", "--size", "16", "--batch", "8",
+          "--threads", "1", "--steps", "60", "--save-every", "1", "--knn-every", "0", "--out", out, "--resume",
+          (char *)NULL);
     _exit(127);
   }
   return child;
@@ -101,8 +102,8 @@ static void pause_for(long microseconds) {
 
 /* Whether a new version of a file is being written in the run's folder. */
 static bool is_writing(const char *name) {
-  static const char *const whole[] = {"config.json", "checkpoint.safetensors", "backbone.safetensors", "metrics.jsonl",
-                                      "samples",     ".",                      ".."};
+  static const char *const whole[] = {
+      "config.json", "checkpoint.safetensors", "backbone.safetensors", "metrics.jsonl", "samples", ".", ".."};
   char path[400];
   snprintf(path, sizeof path, "%s/%s", folder, name);
   DIR *open_folder = opendir(path);

@@ -175,7 +175,8 @@ static void run_network(ss_dtype compute, float **values, int64_t *counts) {
   ss_parameters_free(parameters);
 }
 
-/* Whatever layouts the planner chooses for bf16, the results are float32's up to the rounding of two layers, forward and back. */
+/* Whatever layouts the planner chooses for bf16, the results are float32's up to the rounding of two layers, forward
+ * and back. */
 static void test_network_in_chosen_layouts(void **state) {
   (void)state;
   float *exact[NETWORK_ARRAYS], *rounded[NETWORK_ARRAYS];

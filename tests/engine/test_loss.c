@@ -246,8 +246,8 @@ static void test_nt_xent_against_naive(void **state) {
   for (int i = 0; i < ROWS * COLUMNS; i++) {
     z[i] = sinf((float)(i * i % 97)) + 0.1f;
   }
-  const float value = loss_of(NT_XENT, 1, (const ss_shape[]){ss_shape_of(ROWS, COLUMNS)}, all_f32,
-                              (const float *const[]){z}, NULL);
+  const float value =
+      loss_of(NT_XENT, 1, (const ss_shape[]){ss_shape_of(ROWS, COLUMNS)}, all_f32, (const float *const[]){z}, NULL);
   assert_true(fabs((double)value / naive_nt_xent(z, ROWS, COLUMNS, 0.5) - 1.0) < 1e-6);
 }
 

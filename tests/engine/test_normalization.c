@@ -83,8 +83,8 @@ static void f32_as_pytorch(void **state) {
   check_goldens(SS_F32, 3e-6);
 }
 
-/* Inputs are exact in bf16, sums are float32. Outputs and gradients are rounded, by 2^-8 of their largest; softmax's gradient
- * is found from the rounded y, which doubles that. */
+/* Inputs are exact in bf16, sums are float32. Outputs and gradients are rounded, by 2^-8 of their largest; softmax's
+ * gradient is found from the rounded y, which doubles that. */
 static void bf16_as_pytorch(void **state) {
   (void)state;
   check_goldens(SS_BF16, 0x1p-7);

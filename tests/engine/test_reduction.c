@@ -170,9 +170,8 @@ static void test_wide_rows_and_nan(void **state) {
 enum { N = 32, H = 3, W = 2, C = 5, COUNT = N * H * W * C };
 
 static int place_in(ss_layout layout, int n, int h, int w, int c, int height, int width, int channels) {
-  return layout == SS_LAYOUT_PLAIN
-             ? ((n * height + h) * width + w) * channels + c
-             : (((n / 16 * height + h) * width + w) * 16 + n % 16) * channels + c;
+  return layout == SS_LAYOUT_PLAIN ? ((n * height + h) * width + w) * channels + c
+                                   : (((n / 16 * height + h) * width + w) * 16 + n % 16) * channels + c;
 }
 
 /* Runs the kernel for a node on these tensors. */

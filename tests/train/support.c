@@ -72,9 +72,8 @@ ss_config *support_config(const char *method, const char *data, ...) {
   if (ss_config_new(method, data, &config, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
-  static const char *const small[] = {"width=4",       "size=16",   "batch=8",     "precision=f32",
-                                      "threads=1",     "seed=3",    "knn-every=0", "log_every=1",
-                                      "save-every=2"};
+  static const char *const small[] = {"width=4", "size=16",     "batch=8",     "precision=f32", "threads=1",
+                                      "seed=3",  "knn-every=0", "log_every=1", "save-every=2"};
   for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
     assert_int_equal(ss_settings_set_pair(config->settings, small[i], &error), SS_OK);
   }
@@ -98,8 +97,8 @@ static bool should_stop(void *context) {
   return when->left > 0 && --when->left == 0;
 }
 
-/* Which kernel is fastest is found by timing; runs that are to be compared share the choice, as they do on a user's machine
- * through the user's cache. */
+/* Which kernel is fastest is found by timing; runs that are to be compared share the choice, as they do on a user's
+ * machine through the user's cache. */
 static ss_ways *shared_ways(void) {
   static ss_ways *ways;
   if (!ways) {
@@ -113,10 +112,8 @@ ss_status support_train(ss_config *config, const char *out, bool resume, int64_t
                         ss_error *error) {
   stopper when = {stop_after};
   assert_int_equal(ss_ways_merge(config->ways, shared_ways(), error), SS_OK);
-  const ss_train_request request = {.config = config,
-                                    .out = out,
-                                    .resume = resume,
-                                    .observer = {.context = &when, .should_stop = should_stop}};
+  const ss_train_request request = {
+      .config = config, .out = out, .resume = resume, .observer = {.context = &when, .should_stop = should_stop}};
   const ss_status status = ss_train(&request, result, error);
   ss_error ignored;
   assert_int_equal(ss_ways_merge(shared_ways(), config->ways, &ignored), SS_OK);

@@ -2,9 +2,9 @@
 #ifndef TESTS_TRAIN_SUPPORT_H
 #define TESTS_TRAIN_SUPPORT_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -18,11 +18,12 @@ void support_remove(const char *folder);
 /* FOLDER/NAME, to be freed. */
 char *support_path(const char *folder, const char *name);
 
-/* Writes `count` pictures of 20 x 20 pixels into FOLDER/data/{stripes,dots}, one half each, that differ in more than noise. Returns
- * that folder's path. */
+/* Writes `count` pictures of 20 x 20 pixels into FOLDER/data/{stripes,dots}, one half each, that differ in more than
+ * noise. Returns that folder's path. */
 char *support_pictures(const char *folder, int count);
 
-/* A configuration for a small network on `data`: width 4, 16 px, batch 8, float32, one thread; then key=value pairs ended by NULL. */
+/* A configuration for a small network on `data`: width 4, 16 px, batch 8, float32, one thread; then key=value pairs
+ * ended by NULL. */
 ss_config *support_config(const char *method, const char *data, ...);
 
 /* Trains and returns the status; the message is in *error. */

@@ -92,9 +92,9 @@ SS_INLINE void slope_loop(int kind, const float *gradient, const float *v, float
 /* A loop of its own for each kind. */
 SS_MULTIVERSION static void unary_block(int kind, const float *in, float *out, int64_t count, float alpha, float beta) {
   switch (kind) {
-#define SS_X(name)                                   \
-  case name:                                         \
-    unary_loop(name, in, out, count, alpha, beta);   \
+#define SS_X(name)                                 \
+  case name:                                       \
+    unary_loop(name, in, out, count, alpha, beta); \
     break;
     SS_FOR_VECTOR_KINDS(SS_X)
 #undef SS_X
@@ -110,9 +110,9 @@ SS_MULTIVERSION static void unary_block(int kind, const float *in, float *out, i
 SS_MULTIVERSION static void slope_block(int kind, const float *gradient, const float *v, float *out, int64_t count,
                                         float alpha) {
   switch (kind) {
-#define SS_X(name)                                     \
-  case name:                                           \
-    slope_loop(name, gradient, v, out, count, alpha);  \
+#define SS_X(name)                                    \
+  case name:                                          \
+    slope_loop(name, gradient, v, out, count, alpha); \
     break;
     SS_FOR_VECTOR_KINDS(SS_X)
     SS_X(SS_UNARY_TANH)
@@ -238,9 +238,9 @@ SS_INLINE void binary_loop_bf16(int kind, const ss_bf16 *a, const ss_bf16 *b, ss
 
 SS_MULTIVERSION static void binary_block(int kind, const float *a, const float *b, float *out, int64_t count) {
   switch (kind) {
-#define SS_X(name)                         \
-  case name:                               \
-    binary_loop(name, a, b, out, count);   \
+#define SS_X(name)                       \
+  case name:                             \
+    binary_loop(name, a, b, out, count); \
     break;
     SS_FOR_BINARY_KINDS(SS_X)
 #undef SS_X
@@ -250,9 +250,9 @@ SS_MULTIVERSION static void binary_block(int kind, const float *a, const float *
 SS_MULTIVERSION static void binary_block_bf16(int kind, const ss_bf16 *a, const ss_bf16 *b, ss_bf16 *out,
                                               int64_t count) {
   switch (kind) {
-#define SS_X(name)                              \
-  case name:                                    \
-    binary_loop_bf16(name, a, b, out, count);   \
+#define SS_X(name)                            \
+  case name:                                  \
+    binary_loop_bf16(name, a, b, out, count); \
     break;
     SS_FOR_BINARY_KINDS(SS_X)
 #undef SS_X
@@ -290,8 +290,7 @@ static void binary_row(int kind, const operand *a, const operand *b, void *out, 
 static ss_status run_binary(const ss_step *step) {
   const ss_node *node = step->node;
   const ss_tensor *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
-  const ss_walk walk =
-      ss_walk_make(ss_extent_of(y), (const ss_extent[]){ss_extent_of(a), ss_extent_of(b)}, 2);
+  const ss_walk walk = ss_walk_make(ss_extent_of(y), (const ss_extent[]){ss_extent_of(a), ss_extent_of(b)}, 2);
   const int last = walk.rank - 1;
   const int64_t length = ss_walk_row_length(&walk), rows = ss_walk_rows(&walk);
   /* Long rows are cut into chunks, short ones put together into one. */

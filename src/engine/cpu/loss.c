@@ -209,8 +209,8 @@ static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, n
 
 static void targets_gradient(const ss_step *step, int64_t row, int64_t classes, normalizer n, float scale) {
   for (int64_t k = 0; k < classes; k++) {
-    const float logit = ss_element_at(step->in[SS_CE_LOGITS], step->node->inputs[SS_CE_LOGITS]->dtype,
-                                      row * classes + k);
+    const float logit =
+        ss_element_at(step->in[SS_CE_LOGITS], step->node->inputs[SS_CE_LOGITS]->dtype, row * classes + k);
     ss_element_put(step->out[1], step->node->outputs[1]->dtype, row * classes + k,
                    scale == 0.0f ? 0.0f : (float)((double)scale * surprise(n, logit)));
   }

@@ -154,8 +154,7 @@ static void sum_viewers(const ss_step *step, const pad_shape *pad, int64_t piece
 }
 
 static ss_status run_pad_backward(const ss_step *step) {
-  const pad_shape pad =
-      pad_shape_of(step->node, &step->node->outputs[0]->shape, &step->node->inputs[0]->shape);
+  const pad_shape pad = pad_shape_of(step->node, &step->node->outputs[0]->shape, &step->node->inputs[0]->shape);
   const int64_t count = pieces(pad.small, pad.axes);
 #pragma omp parallel for schedule(static) num_threads(step->threads) if (count * pad.inner > SS_CHUNK)
   for (int64_t piece = 0; piece < count; piece++) {

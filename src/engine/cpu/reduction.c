@@ -292,8 +292,7 @@ static ss_status prepare_reduce(ss_step *step, ss_error *error) {
 
 static ss_status run_reduce(const ss_step *step) {
   const ss_node *node = step->node;
-  const double count =
-      (double)ss_shape_count(node->inputs[0]->shape) / (double)ss_shape_count(node->outputs[0]->shape);
+  const double count = (double)ss_shape_count(node->inputs[0]->shape) / (double)ss_shape_count(node->outputs[0]->shape);
   const double scale = node->attributes.kind == SS_REDUCE_MEAN ? 1.0 / count : 1.0;
   band b;
   if (band_of(node, &b)) {

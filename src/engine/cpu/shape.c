@@ -73,11 +73,11 @@ SS_CPU_LOOPS(concatenate, run_concatenate);
 
 /* ---- TRANSPOSE ---- */
 
-#define SS_TRANSPOSE_TILE(type)                                                            \
-  for (int64_t i = 0; i < rows; i++) {                                                     \
-    for (int64_t k = 0; k < columns; k++) {                                                \
-      ((type *)to)[i * to_stride + k] = ((const type *)from)[i + k * from_stride];         \
-    }                                                                                      \
+#define SS_TRANSPOSE_TILE(type)                                                    \
+  for (int64_t i = 0; i < rows; i++) {                                             \
+    for (int64_t k = 0; k < columns; k++) {                                        \
+      ((type *)to)[i * to_stride + k] = ((const type *)from)[i + k * from_stride]; \
+    }                                                                              \
   }
 
 /* to[i, k] = from[k, i], strides in elements. */
