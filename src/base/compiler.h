@@ -7,7 +7,12 @@
  * what OpenMP outlines is not cloned. */
 #if defined(SS_PORTABLE) && defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__)
-#define SS_MULTIVERSION __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+/* By feature levels, not by names of processors: those do not match on virtual machines. */
+#if __GNUC__ >= 12
+#define SS_MULTIVERSION __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define SS_MULTIVERSION __attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
 #else
 #define SS_MULTIVERSION
 #endif
