@@ -6,7 +6,7 @@
 #   make demo            learns on the procedural world and measures: runs/demo/summary.json
 #   make test            the tests, under the sanitizers and in the release build
 #   make test-sanitize   under the sanitizers alone
-#   make bench           where the time goes
+#   make bench           speed, beside the peers where they are installed (bench/speed.sh)
 #   make lint            formatting, clang-tidy, clang's warnings, the house rules; CHANGED=1: changed files only
 #   make format          formats the code
 #   make fuzz            each fuzzer for FUZZ_SECONDS (60)
@@ -46,7 +46,7 @@ test-sanitize:
 	@scripts/test.sh sanitize
 
 bench: all
-	@for part in step loader kmeans; do $(BUILD)/selfsup bench $$part || exit 1; done
+	@bench/speed.sh
 
 lint:
 	@scripts/packages.sh build lint
