@@ -52,7 +52,8 @@ def alexnet_bn():
     return nn.Sequential(*layers)
 
 
-def make_network(arch, width, small_stem=False):
+def make_network(arch, width, small_stem=False, offset=0.0):
+    """`offset` deviations move the norms' outputs away from the ReLU's kink, three channels of four up, one down."""
     torch.manual_seed(1)
     if arch == "alexnet_bn":
         network = Average(alexnet_bn(), None)
@@ -71,6 +72,9 @@ def make_network(arch, width, small_stem=False):
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 1.5)
             nn.init.uniform_(layer.bias, -0.2, 0.2)
+            if offset:
+                sides = torch.where(torch.rand(layer.bias.shape) < 0.75, offset, -offset)
+                layer.bias.data += sides * layer.weight.data
             nn.init.uniform_(layer.running_mean, -0.2, 0.2)
             nn.init.uniform_(layer.running_var, 0.5, 1.5)
     for layer in network.modules():
@@ -113,8 +117,8 @@ def draw_batch(network, size):
     return best[1:]
 
 
-def write_case(folder, name, arch, width, size, small_stem=False):
-    network = make_network(arch, width, small_stem)
+def write_case(folder, name, arch, width, size, small_stem=False, offset=0.0):
+    network = make_network(arch, width, small_stem, offset)
     weights = {key: value.bfloat16() if value.is_floating_point() else value
                for key, value in network.state_dict().items()}
     save_file(weights, f"{folder}/{name}.safetensors")
