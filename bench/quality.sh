@@ -32,7 +32,8 @@ measure() { # RUN SEED -> linear and k-NN accuracy
   local linear knn
   linear=$("$program" probe "$1" "$train" --test "$test" --limit "$limit" --threads "$threads" --seed "$2" --json | tail -n 1)
   knn=$("$program" knn "$1" "$train" --test "$test" --limit "$limit" --threads "$threads" --json | tail -n 1)
-  echo "$(sed 's/.*"layers": *\[{[^}]*"top1": *\([0-9.]*\).*/\1/' <<<"$linear") $(number top1 "$knn")"
+  linear=$(printf '%s\n' "$linear" | sed 's/.*"layers": *\[{[^}]*"top1": *\([0-9.]*\).*/\1/')
+  echo "$linear $(number top1 "$knn")"
 }
 
 ours() { # METHOD SEED -> "linear knn seconds"
@@ -58,8 +59,8 @@ theirs() { # METHOD SEED -> "linear knn seconds random_linear random_knn"
     json=$("$peers" "$peer_scripts/pretrain_lightly.py" "$1" "$train" --test "$test" --probe --width "$width" \
       --batch "$batch" --epochs "$epochs" --limit "$limit" --threads "$threads" --seed "$2" $flags | tail -n 1)
     end=$(date +%s)
-    sed "s/.*\"pretrained\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}, \"random\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}.*/\1 \2 $((end - start)) \3 \4/" \
-      <<<"$json" >"$file.part"
+    printf '%s\n' "$json" | sed "s/.*\"pretrained\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}, \"random\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}.*/\1 \2 $((end - start)) \3 \4/" \
+      >"$file.part"
     mv "$file.part" "$file"
   fi
   cat "$file"
