@@ -32,6 +32,7 @@ static ss_status measure(const ss_arguments *arguments, const ss_measurement *me
   ss_knn_options how = SS_KNN_DEFAULTS;
   how.k = (int)k;
   how.threads = measurement->features.threads;
+  how.ways = measurement->ways;
   ss_features train, test;
   SS_TRY(ss_measurement_features(measurement, measurement->model, SS_LAST_LAYER, &train, &test, error));
   double top1 = 0.0;

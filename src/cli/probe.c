@@ -73,7 +73,8 @@ static ss_status find_layers(comparison *compare, ss_error *error) {
 static ss_status open_comparison(comparison *compare, const ss_arguments *arguments, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
   const char *name = ss_arguments_value(arguments, "supervised", NULL);
-  compare->how = (ss_probe_options){.threads = measurement->features.threads, .seed = measurement->seed};
+  compare->how = (ss_probe_options){
+      .threads = measurement->features.threads, .seed = measurement->seed, .ways = measurement->ways};
   if (strcmp(ss_settings_text(measurement->settings, "protocol"), "sgd") == 0) {
     compare->how.protocol = SS_PROBE_SGD;
   }

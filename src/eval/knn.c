@@ -70,7 +70,7 @@ typedef struct comparer {
 } comparer;
 
 static ss_status open_comparer(comparer *compare, int64_t block, int64_t count, int64_t dim, int threads,
-                               ss_error *error) {
+                               ss_ways *ways, ss_error *error) {
   compare->parameters = ss_parameters_new(0);
   compare->graph = compare->parameters ? ss_graph_new(compare->parameters, &(ss_graph_options){.compute = SS_F32}) : NULL;
   if (!compare->graph) {
@@ -80,7 +80,7 @@ static ss_status open_comparer(comparer *compare, int64_t block, int64_t count, 
   compare->all = ss_graph_input(compare->graph, "all", SS_F32, ss_shape_of(count, dim));
   compare->cosines =
       ss_graph_keep(compare->graph, ss_matmul(compare->graph, compare->rows, false, compare->all, true, 1.0f));
-  return ss_plan_new(compare->graph, &(ss_plan_options){.threads = threads}, &compare->plan, error);
+  return ss_plan_new(compare->graph, &(ss_plan_options){.threads = threads, .ways = ways}, &compare->plan, error);
 }
 
 static void close_comparer(comparer *compare) {
@@ -132,7 +132,7 @@ ss_status ss_knn(const ss_features *train, const ss_features *test, int classes,
   state.k = options->k < train->count ? options->k : (int)train->count;
   comparer compare = {0};
   float *train_rows = NULL, *test_rows = NULL;
-  ss_status status = open_comparer(&compare, block, train->count, train->dim, threads, error);
+  ss_status status = open_comparer(&compare, block, train->count, train->dim, threads, options->ways, error);
   if (status == SS_OK) {
     status = normalized(train, &train_rows, error);
   }

@@ -9,8 +9,10 @@ typedef struct ss_knn_options {
   int k;             /* 20 */
   float temperature; /* 0.07 */
   int threads;       /* 0: the processors there are */
+  ss_ways *ways;     /* kernel choices; may be NULL */
 } ss_knn_options;
-#define SS_KNN_DEFAULTS {20, 0.07f, 0}
+#define SS_KNN_DEFAULTS \
+  { .k = 20, .temperature = 0.07f }
 
 /* top1: the share of test features, in per cent, whose class gathers the most exp(cosine / temperature) among their k most
  * similar training features. Of equal similarities the earlier one counts. `neighbours` (test count, k), if not NULL, takes their

@@ -155,7 +155,7 @@ static void remember(solver *state) {
     y[i] = state->trial_gradient[i] - state->gradient[i];
   }
   const double product = dot(s, y, n);
-  if (product > 1e-10) {
+  if (product > 1e-15 * dot(y, y, n)) { /* relative: near the minimum all steps are small */
     state->rho[at] = 1.0 / product;
     state->newest = at;
     state->stored = state->stored < state->history ? state->stored + 1 : state->history;

@@ -20,8 +20,12 @@ typedef struct classifier {
   ss_tensor *features, *labels, *logits, *loss;
 } classifier;
 
+static int threads_of(const ss_probe_options *how) {
+  return how->threads ? how->threads : ss_system_processors();
+}
+
 static ss_status open_classifier(classifier *net, ss_parameters *parameters, int64_t batch, int64_t dim, int classes,
-                                 bool training, bool norm, int threads, ss_error *error) {
+                                 bool training, bool norm, const ss_probe_options *how, ss_error *error) {
   net->graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = training});
   if (!net->graph) {
     return ss_fail_memory(error, 1, "the probe");
@@ -37,7 +41,7 @@ static ss_status open_classifier(classifier *net, ss_parameters *parameters, int
     net->loss = ss_cross_entropy(net->graph, net->logits, net->labels, NULL, NULL);
     ss_graph_backward(net->graph, net->loss, "");
   }
-  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads}, &net->plan, error);
+  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(how), .ways = how->ways}, &net->plan, error);
 }
 
 static void close_classifier(classifier *net) {
@@ -121,13 +125,13 @@ static ss_status evaluate(void *context, const double *x, double *value, double 
   return SS_OK;
 }
 
-static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes, int threads,
-                           double *loss, ss_error *error) {
+static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes,
+                           const ss_probe_options *how, double *loss, ss_error *error) {
   SS_TRY(standardise(train, test, error));
   classifier net = {0};
   double *x = NULL;
   ss_status status =
-      open_classifier(&net, parameters, train->count, train->dim, classes, true, false, threads, error);
+      open_classifier(&net, parameters, train->count, train->dim, classes, true, false, how, error);
   regression problem = {.net = &net,
                         .weight = ss_parameters_find(parameters, "probe.weight"),
                         .bias = ss_parameters_find(parameters, "probe.bias")};
@@ -185,14 +189,14 @@ static ss_status sgd_epoch(const ss_features *train, const classifier *net, ss_o
   return SS_OK;
 }
 
-static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, int classes, int threads, uint64_t seed,
-                         double *loss, ss_error *error) {
+static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, int classes,
+                         const ss_probe_options *how, double *loss, ss_error *error) {
   const int64_t batch = train->count < sgd_batch ? train->count : sgd_batch;
   const ss_optimizer_options options = {.kind = SS_SGD, .momentum = 0.9f, .weight_decay = 5e-4f};
   classifier net = {0};
   ss_optimizer *optimizer = NULL;
   uint32_t *order = NULL;
-  ss_status status = open_classifier(&net, parameters, batch, train->dim, classes, true, true, threads, error);
+  ss_status status = open_classifier(&net, parameters, batch, train->dim, classes, true, true, how, error);
   if (status == SS_OK) {
     status = ss_optimizer_new(&options, net.graph, "", &optimizer, error);
   }
@@ -203,7 +207,7 @@ static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, in
     order[i] = (uint32_t)i;
   }
   for (int epoch = 0; epoch < sgd_epochs && status == SS_OK; epoch++) {
-    status = sgd_epoch(train, &net, optimizer, order, batch, epoch, seed, loss, error);
+    status = sgd_epoch(train, &net, optimizer, order, batch, epoch, how->seed, loss, error);
   }
   free(order);
   ss_optimizer_free(optimizer);
@@ -222,11 +226,11 @@ static int rank_of(const float *logits, int classes, int label) {
   return rank;
 }
 
-static ss_status measure(const ss_features *test, ss_parameters *parameters, int classes, bool norm, int threads,
-                         ss_probe_result *result, ss_error *error) {
+static ss_status measure(const ss_features *test, ss_parameters *parameters, int classes, bool norm,
+                         const ss_probe_options *how, ss_probe_result *result, ss_error *error) {
   const int64_t batch = test->count < 1024 ? test->count : 1024;
   classifier net = {0};
-  ss_status status = open_classifier(&net, parameters, batch, test->dim, classes, false, norm, threads, error);
+  ss_status status = open_classifier(&net, parameters, batch, test->dim, classes, false, norm, how, error);
   int64_t first_right = 0, five_right = 0;
   for (int64_t first = 0; first < test->count && status == SS_OK; first += batch) {
     const int64_t count = test->count - first < batch ? test->count - first : batch;
@@ -255,7 +259,6 @@ ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, co
   if (train->dim != test->dim || train->count < 2 || test->count < 1 || classes < 2) {
     return ss_fail(error, SS_FAILED, "a probe needs at least two classes, two training samples and a test sample");
   }
-  const int threads = options->threads ? options->threads : ss_system_processors();
   ss_parameters *parameters = ss_parameters_new(options->seed);
   if (!parameters) {
     return ss_fail_memory(error, 1, "the probe");
@@ -263,10 +266,10 @@ ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, co
   memset(result, 0, sizeof *result);
   const bool sgd = options->protocol == SS_PROBE_SGD;
   ss_status status =
-      sgd ? fit_sgd(train, parameters, classes, threads, options->seed, &result->loss, error)
-          : fit_lbfgs(train, test, parameters, classes, threads, &result->loss, error);
+      sgd ? fit_sgd(train, parameters, classes, options, &result->loss, error)
+          : fit_lbfgs(train, test, parameters, classes, options, &result->loss, error);
   if (status == SS_OK) {
-    status = measure(test, parameters, classes, sgd, threads, result, error);
+    status = measure(test, parameters, classes, sgd, options, result, error);
   }
   ss_parameters_free(parameters);
   return status;

@@ -13,6 +13,7 @@ typedef struct ss_probe_options {
   ss_probe_protocol protocol;
   int threads; /* 0: the processors there are */
   uint64_t seed;
+  ss_ways *ways; /* kernel choices; may be NULL */
 } ss_probe_options;
 
 /* Accuracies on the test features, in per cent; top5 is 100 when there are at most five classes. */

@@ -151,7 +151,7 @@ static ss_status make_rescaled(const ss_model *untrained, const ss_model *normed
   size_t from_index = 0, to_index = 0, normed_index = 0;
   layer from, to, statistics;
   while (next_layer(untrained->parameters, &from_index, &from) && next_layer((*out)->parameters, &to_index, &to) &&
-         next_layer(normed->parameters, &normed_index, &statistics)) {
+         next_layer(normed->parameters, &normed_index, &statistics) && statistics.mean && statistics.variance) {
     memcpy(to.weight->value, from.weight->value, (size_t)from.weight->count * sizeof(float));
     rescale(&to, &statistics);
   }

@@ -82,6 +82,7 @@ static ss_status copy_backbone(const ss_parameters *parameters, const ss_backbon
 static ss_status measure(const ss_watch *watch, const ss_model *model, double *top1, ss_error *error) {
   ss_knn_options how = SS_KNN_DEFAULTS;
   how.threads = watch->options.threads;
+  how.ways = watch->options.ways;
   ss_features train = {0}, test = {0};
   ss_status status = ss_features_extract(model, watch->source, &watch->train, &watch->options, &train, error);
   if (status == SS_OK) {
