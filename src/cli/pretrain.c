@@ -36,6 +36,7 @@ typedef struct spectator {
   const ss_config *config;
   ss_watch *watch; /* NULL: not opened yet, or nothing to measure */
   bool opened;
+  bool talks; /* not --quiet */
 } spectator;
 
 static bool should_stop(void *context) {
@@ -45,8 +46,18 @@ static bool should_stop(void *context) {
 
 /* At once, so that a run that is killed and one made anew choose the same. */
 static void planned(void *context, const ss_config *config) {
-  (void)context;
   ss_ways_cache_save(config->ways);
+  const ss_settings *settings = config->settings;
+  char line[400];
+  snprintf(line, sizeof line, "%s on %.200s: %s width %s, %s px, batch %s, %s steps, %s, %s threads, seed %s",
+           config->method->name, config->data, ss_settings_text(settings, "arch"), ss_settings_text(settings, "width"),
+           ss_settings_text(settings, "size"), ss_settings_text(settings, "batch"), ss_settings_text(settings, "steps"),
+           ss_settings_text(settings, "precision"), ss_settings_text(settings, "threads"),
+           ss_settings_text(settings, "seed"));
+  spectator *looking = context;
+  if (looking->talks) {
+    ss_progress_note(&looking->display, line);
+  }
 }
 
 static void show(void *context, const ss_progress *progress) {
@@ -74,6 +85,12 @@ static ss_status measure(void *context, const ss_parameters *parameters, const s
   return looking->watch ? ss_watch_measure(looking->watch, parameters, backbone, accuracy, error) : SS_OK;
 }
 
+/* Whether the number of steps of another run's configuration no longer follows from what the user asks for. */
+static bool changes_steps(const ss_arguments *arguments) {
+  return ss_arguments_has(arguments, "epochs") || ss_arguments_has(arguments, "batch") ||
+         ss_arguments_has(arguments, "limit") || ss_arguments_has(arguments, "accumulate");
+}
+
 /* The user's words over the defaults, or over another run's configuration. */
 static ss_status make_config(const ss_arguments *arguments, ss_config **out, ss_error *error) {
   const char *method = arguments->operands[0], *data = arguments->operands[1];
@@ -85,8 +102,8 @@ static ss_status make_config(const ss_arguments *arguments, ss_config **out, ss_
     ss_status status = SS_OK;
     for (size_t i = 0; i < ss_settings_count(other->settings) && status == SS_OK; i++) {
       const char *name = ss_settings_at(other->settings, i)->name;
-      const bool steps = strcmp(name, "steps") == 0;
-      if (ss_settings_known(other->settings, name) && ss_settings_has((*out)->settings, name) && !steps) {
+      const bool stale = strcmp(name, "steps") == 0 && changes_steps(arguments);
+      if (ss_settings_known(other->settings, name) && ss_settings_has((*out)->settings, name) && !stale) {
         status = ss_settings_set((*out)->settings, name, ss_settings_text(other->settings, name), true, error);
       }
     }
@@ -165,7 +182,7 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   default_out(config->method->name, default_name);
   const char *out = ss_arguments_value(arguments, "out", default_name);
   const bool quiet = ss_arguments_has(arguments, "quiet");
-  spectator looking = {.config = config};
+  spectator looking = {.config = config, .talks = !quiet};
   ss_progress_start(&looking.display);
   ss_train_request request = {
       .config = config,

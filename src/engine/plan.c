@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/system.h"
 #include "engine/choose.h"
 #include "engine/kernel.h"
 #include "engine/placement.h"
@@ -77,11 +78,16 @@ static ss_status place_tensors(ss_plan *plan, ss_error *error) {
   const ss_status status = ss_placement_make(&plan->placement, plan->graph, scratch, error);
   free(scratch);
   SS_TRY(status);
-  plan->arena = ss_alloc_aligned(plan->placement.bytes);
+  /* Linux promises memory that it does not have; asked for beforehand, a batch that is too large is an error and not a
+   * killed process. */
+  const uint64_t available = ss_system_available_memory();
+  const bool fits = available == 0 || plan->placement.bytes <= available;
+  plan->arena = fits ? ss_alloc_aligned(plan->placement.bytes) : NULL;
   if (!plan->arena) {
-    return ss_fail(error, SS_NO_MEMORY,
-                   "not enough memory for this batch: %.0f MB of activations; use a smaller --batch or --size",
-                   (double)plan->placement.bytes / 1e6);
+    return ss_fail(
+        error, SS_NO_MEMORY,
+        "not enough memory for this batch: it takes %.0f MB, %.0f MB are free; use a smaller --batch or --size",
+        (double)plan->placement.bytes / 1e6, (double)available / 1e6);
   }
   for (size_t i = 0; i < plan->step_count; i++) {
     ss_step *step = &plan->steps[i];

@@ -24,12 +24,15 @@ static bool has_file(const char *out, const char *name) {
   return exists;
 }
 
-ss_status ss_run_create(const char *out, ss_error *error) {
+ss_status ss_run_check_new(const char *out, ss_error *error) {
   if (has_file(out, "config.json") || has_file(out, "checkpoint.safetensors")) {
     return ss_fail(error, SS_FAILED, "the run exists already: %s; use --resume to go on with it, or another --out",
                    out);
   }
-  SS_TRY(ss_folder_make(out, error));
+  return SS_OK;
+}
+
+ss_status ss_run_create(const char *out, ss_error *error) {
   char *samples = NULL;
   SS_TRY(ss_run_path(out, "samples", &samples, error));
   const ss_status status = ss_folder_make(samples, error);

@@ -8,7 +8,9 @@
 /* "OUT/NAME", owned by the caller. */
 ss_status ss_run_path(const char *out, const char *name, char **path, ss_error *error);
 
-/* Makes the folder for a new run: an existing run (it has a config.json) is an error that says --resume. */
+/* A new run must not be one that exists (it has a config.json): an error that says --resume. */
+ss_status ss_run_check_new(const char *out, ss_error *error);
+/* Makes the run's folders, where they are missing. */
 ss_status ss_run_create(const char *out, ss_error *error);
 
 bool ss_run_has_checkpoint(const char *out);

@@ -1,7 +1,6 @@
 #include "train/trainer.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "nets/model.h"
@@ -263,14 +262,7 @@ static ss_status prepare(ss_session *session, const ss_train_request *request, b
     }
     ss_config_free(before);
   } else if (!request->resume) {
-    status = ss_run_create(request->out, error);
-  } else {
-    char *samples = NULL;
-    status = ss_run_path(request->out, "samples", &samples, error);
-    if (status == SS_OK) {
-      status = ss_folder_make(samples, error);
-    }
-    free(samples);
+    status = ss_run_check_new(request->out, error);
   }
   if (status == SS_OK) {
     status = ss_session_open(session, request->config, &request->observer, error);
@@ -283,6 +275,9 @@ static ss_status prepare(ss_session *session, const ss_train_request *request, b
     status = ss_checkpoint_read(request->out, &state, error);
     session->step = state.step;
     session->batches = state.batches;
+  }
+  if (status == SS_OK) { /* not before: a run that cannot begin leaves nothing behind */
+    status = ss_run_create(request->out, error);
   }
   if (status == SS_OK) {
     status = ss_config_write(request->config, config_path, error);
@@ -326,7 +321,7 @@ ss_status ss_train(const ss_train_request *request, ss_train_result *result, ss_
   } else if (status == SS_OK) {
     status = run(&session, request, &meter, &score, error);
   }
-  if (status == SS_OK || status == SS_INTERRUPTED) {
+  if (session.config && (status == SS_OK || status == SS_INTERRUPTED)) {
     const bool finished_before = result->finished_before;
     fill_result(&session, &meter, score, result);
     result->finished_before = finished_before;
