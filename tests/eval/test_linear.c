@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The Rosenbrock function of n variables (Nocedal and Wright, exercise 2.1, summed over pairs); context counts the calls. */
+/* The Rosenbrock function of n variables (Nocedal and Wright, exercise 2.1, summed over pairs); context counts the
+ * calls. */
 static ss_status rosenbrock(void *context, const double *x, double *value, double *gradient, ss_error *error) {
   (void)error;
   ++*(int *)context;
@@ -150,9 +151,11 @@ static void needs_two_classes(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(finds_the_end_of_a_curved_valley), cmocka_unit_test(remembers_few_steps_as_well),
-      cmocka_unit_test(hands_on_failures),                cmocka_unit_test(equals_scikit_learn),
-      cmocka_unit_test(descends_as_the_papers_do),        cmocka_unit_test(needs_two_classes)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(finds_the_end_of_a_curved_valley),
+                                     cmocka_unit_test(remembers_few_steps_as_well),
+                                     cmocka_unit_test(hands_on_failures),
+                                     cmocka_unit_test(equals_scikit_learn),
+                                     cmocka_unit_test(descends_as_the_papers_do),
+                                     cmocka_unit_test(needs_two_classes)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
