@@ -53,8 +53,9 @@ static ss_status print(const char *out, const ss_world_options *options, double 
 
 /* The first pictures of the training part, whose classes come in turn. */
 static ss_status draw(const char *path, const ss_world_options *options, ss_error *error) {
-  enum { columns = 8, rows = 3, tile = 96 };
-  const int classes = ss_world_class_count();
+  enum { columns = 8, most_rows = 3, tile = 96 };
+  const int classes = ss_world_class_count(), needed = (options->count + columns - 1) / columns;
+  const int rows = needed < most_rows ? needed : most_rows;
   ss_world_picture picture = {0};
   ss_image sheet = {0};
   ss_status status = ss_sheet_new(&sheet, columns, rows, tile, error);

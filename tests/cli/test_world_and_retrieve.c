@@ -99,7 +99,7 @@ static void expect_picture(const char *name, int *width, int *height) {
 static int set_up(void **state) {
   (void)state;
   const char *base = getenv("TMPDIR");
-  snprintf(folder, sizeof folder, "%.200s/selfsup-retrieve-XXXXXX", base && *base ? base : P_tmpdir);
+  snprintf(folder, sizeof folder, "%.200s/selfsup-commands-XXXXXX", base && *base ? base : P_tmpdir);
   if (!mkdtemp(folder)) {
     return -1;
   }

@@ -10,7 +10,6 @@
 #include "eval/retrieve.h"
 #include "io/png.h"
 #include "methods/sheet.h"
-#include "world/world.h"
 
 #include <ftw.h>
 #include <math.h>
@@ -213,12 +212,11 @@ static void test_sheet_shows_queries_and_neighbours(void **state) {
   snprintf(folder, sizeof folder, "%.200s/selfsup-retrieve-XXXXXX", base && *base ? base : P_tmpdir);
   assert_non_null(mkdtemp(folder));
   ss_error error = {""};
-  const ss_world_options world = {.count = 36, .size = 16, .seed = 4, .threads = 1};
-  assert_int_equal(ss_world_write_images(folder, &world, &error), SS_OK);
+  setenv("XDG_CACHE_HOME", folder, 1);
   ss_source *source = NULL;
   ss_subset train, test;
   bool split = false;
-  assert_int_equal(ss_source_open(folder, &source, &error), SS_OK);
+  assert_int_equal(ss_source_open("world:images?n=36&size=16&seed=4", &source, &error), SS_OK);
   assert_int_equal(ss_subset_for_probe(source, &train, &test, &split, &error), SS_OK);
   assert_int_equal(test.count, 12);
   int32_t indices[12 * 5];
