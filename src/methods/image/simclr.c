@@ -28,6 +28,10 @@ static const ss_recipe recipes[] = {
 
 /* Options that may be set by name, over lightly's SimCLRTransform for the size. */
 static ss_status configure(ss_task *task, ss_error *error) {
+  if (task->batch < 2) {
+    return ss_fail(error, SS_USAGE,
+                   "simclr tells pictures from one another: it needs two or more of them, and a --batch of 2");
+  }
   ss_view_options *view = NULL;
   SS_TRY(ss_alloc((void **)&view, 1, sizeof *view, "the views", error));
   task->state = view;
