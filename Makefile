@@ -46,6 +46,7 @@ test-sanitize:
 	@scripts/test.sh sanitize
 
 bench: all
+	@scripts/packages.sh bench
 	@bench/speed.sh
 
 lint:
