@@ -1,6 +1,6 @@
 /* selfsup knn RUN DATA */
-#include "cli/measure.h"
 #include "eval/knn.h"
+#include "cli/measure.h"
 
 #include <stdio.h>
 
@@ -57,9 +57,10 @@ const ss_command ss_command_knn = {
     .name = "knn",
     .operands = "RUN DATA",
     .summary = "measures a backbone by its features' nearest neighbours: quick, nothing is trained",
-    .more = "Each test picture takes the class with the most votes among its k most similar training pictures,\n"
-            "each vote weighing exp(cosine / 0.07). RUN is a run folder, a .safetensors file, or an untrained\n"
-            "network: random:resnet18?width=16&size=32.",
+    .more =
+        "Each test picture takes the class with the most votes among its k most similar training pictures,\n"
+        "each vote weighing exp(cosine / 0.07). RUN is a run folder, a .safetensors file, or an untrained\n"
+        "network: random:resnet18?width=16&size=32.",
     .least = 2,
     .most = 2,
     .flags = flags,

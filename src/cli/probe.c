@@ -12,8 +12,8 @@ static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with th
                                 SS_MEASURE_FLAGS};
 
 static const ss_option options[] = {
-    {"layers", SS_OPTION_CHOICE, "last", "the averaged output, or every layer's map pooled to at most 9216 numbers", 0, 0,
-     "last|all"},
+    {"layers", SS_OPTION_CHOICE, "last", "the averaged output, or every layer's map pooled to at most 9216 numbers", 0,
+     0, "last|all"},
     {"labels", SS_OPTION_FRACTION, "1", "share of each class's training pictures that is used, at least one", 0, 0,
      NULL},
     {"protocol", SS_OPTION_CHOICE, "lbfgs",
@@ -101,7 +101,8 @@ static ss_status probe_layer(const comparison *compare, const ss_model *model, i
                              ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
   ss_features train, test;
-  SS_TRY(ss_measurement_features(measurement, model, compare->all_layers ? layer : SS_LAST_LAYER, &train, &test, error));
+  SS_TRY(
+      ss_measurement_features(measurement, model, compare->all_layers ? layer : SS_LAST_LAYER, &train, &test, error));
   const ss_status status = ss_probe_linear(&train, &test, measurement->classes, &compare->how, result, error);
   ss_features_free(&train);
   ss_features_free(&test);
@@ -223,10 +224,11 @@ const ss_command ss_command_probe = {
     .name = "probe",
     .operands = "RUN DATA",
     .summary = "measures a frozen backbone by a linear classifier on its features",
-    .more = "Beside it stands the same network untrained and, with --layers all, untrained but with every layer\n"
-            "scaled to unit variance on the data. RUN is a run folder, a .safetensors file, or an untrained\n"
-            "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
-            "class is the test part.",
+    .more =
+        "Beside it stands the same network untrained and, with --layers all, untrained but with every layer\n"
+        "scaled to unit variance on the data. RUN is a run folder, a .safetensors file, or an untrained\n"
+        "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
+        "class is the test part.",
     .least = 2,
     .most = 2,
     .flags = flags,

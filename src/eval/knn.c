@@ -69,10 +69,11 @@ typedef struct comparer {
   ss_tensor *rows, *all, *cosines;
 } comparer;
 
-static ss_status open_comparer(comparer *compare, int64_t block, int64_t count, int64_t dim, int threads,
-                               ss_ways *ways, ss_error *error) {
+static ss_status open_comparer(comparer *compare, int64_t block, int64_t count, int64_t dim, int threads, ss_ways *ways,
+                               ss_error *error) {
   compare->parameters = ss_parameters_new(0);
-  compare->graph = compare->parameters ? ss_graph_new(compare->parameters, &(ss_graph_options){.compute = SS_F32}) : NULL;
+  compare->graph =
+      compare->parameters ? ss_graph_new(compare->parameters, &(ss_graph_options){.compute = SS_F32}) : NULL;
   if (!compare->graph) {
     return ss_fail_memory(error, 1, "the neighbours");
   }
@@ -146,8 +147,7 @@ ss_status ss_knn(const ss_features *train, const ss_features *test, int classes,
     status = ss_alloc((void **)&state.nearest, (size_t)(block * state.k), sizeof(int32_t), "the neighbours", error);
   }
   if (status == SS_OK) {
-    memcpy(ss_plan_data(compare.plan, compare.all), train_rows,
-           (size_t)(train->count * train->dim) * sizeof(float));
+    memcpy(ss_plan_data(compare.plan, compare.all), train_rows, (size_t)(train->count * train->dim) * sizeof(float));
   }
   for (int64_t first = 0; first < test->count && status == SS_OK; first += block) {
     const int64_t count = test->count - first < block ? test->count - first : block;

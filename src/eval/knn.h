@@ -14,9 +14,9 @@ typedef struct ss_knn_options {
 #define SS_KNN_DEFAULTS \
   { .k = 20, .temperature = 0.07f }
 
-/* top1: the share of test features, in per cent, whose class gathers the most exp(cosine / temperature) among their k most
- * similar training features. Of equal similarities the earlier one counts. `neighbours` (test count, k), if not NULL, takes their
- * indices, the most similar first. SS_FAILED when the dimensions differ. */
+/* top1: the share of test features, in per cent, whose class gathers the most exp(cosine / temperature) among their k
+ * most similar training features. Of equal similarities the earlier one counts. `neighbours` (test count, k), if not
+ * NULL, takes their indices, the most similar first. SS_FAILED when the dimensions differ. */
 ss_status ss_knn(const ss_features *train, const ss_features *test, int classes, const ss_knn_options *options,
                  double *top1, int32_t *neighbours, ss_error *error);
 

@@ -130,8 +130,7 @@ static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters 
   SS_TRY(standardise(train, test, error));
   classifier net = {0};
   double *x = NULL;
-  ss_status status =
-      open_classifier(&net, parameters, train->count, train->dim, classes, true, false, how, error);
+  ss_status status = open_classifier(&net, parameters, train->count, train->dim, classes, true, false, how, error);
   regression problem = {.net = &net,
                         .weight = ss_parameters_find(parameters, "probe.weight"),
                         .bias = ss_parameters_find(parameters, "probe.bias")};
@@ -140,8 +139,7 @@ static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters 
     status = ss_alloc((void **)&x, n, sizeof(double), "the probe", error);
   }
   if (status == SS_OK) {
-    memcpy(ss_plan_data(net.plan, net.features), train->values,
-           (size_t)(train->count * train->dim) * sizeof(float));
+    memcpy(ss_plan_data(net.plan, net.features), train->values, (size_t)(train->count * train->dim) * sizeof(float));
     memcpy(ss_plan_data(net.plan, net.labels), train->labels, (size_t)train->count * sizeof(int32_t));
     for (int64_t i = 0; i < problem.weight->count; i++) {
       x[i] = ((const float *)problem.weight->value)[i];
@@ -189,8 +187,8 @@ static ss_status sgd_epoch(const ss_features *train, const classifier *net, ss_o
   return SS_OK;
 }
 
-static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, int classes,
-                         const ss_probe_options *how, double *loss, ss_error *error) {
+static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, int classes, const ss_probe_options *how,
+                         double *loss, ss_error *error) {
   const int64_t batch = train->count < sgd_batch ? train->count : sgd_batch;
   const ss_optimizer_options options = {.kind = SS_SGD, .momentum = 0.9f, .weight_decay = 5e-4f};
   classifier net = {0};
@@ -265,9 +263,8 @@ ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, co
   }
   memset(result, 0, sizeof *result);
   const bool sgd = options->protocol == SS_PROBE_SGD;
-  ss_status status =
-      sgd ? fit_sgd(train, parameters, classes, options, &result->loss, error)
-          : fit_lbfgs(train, test, parameters, classes, options, &result->loss, error);
+  ss_status status = sgd ? fit_sgd(train, parameters, classes, options, &result->loss, error)
+                         : fit_lbfgs(train, test, parameters, classes, options, &result->loss, error);
   if (status == SS_OK) {
     status = measure(test, parameters, classes, sgd, options, result, error);
   }

@@ -5,8 +5,10 @@
 #include "eval/features.h"
 
 typedef enum ss_probe_protocol {
-  SS_PROBE_LBFGS, /* standardised features, mean cross-entropy + 1e-4 x sum of squared weights, 100 iterations of L-BFGS */
-  SS_PROBE_SGD    /* the papers': batch norm without affine, batch 192, SGD 0.9, weight decay 5e-4, 0.01 / 10 at 10 and 20 of 30 epochs */
+  SS_PROBE_LBFGS, /* standardised features, mean cross-entropy + 1e-4 x sum of squared weights, 100 iterations of L-BFGS
+                   */
+  SS_PROBE_SGD /* the papers': batch norm without affine, batch 192, SGD 0.9, weight decay 5e-4, 0.01 / 10 at 10 and 20
+                  of 30 epochs */
 } ss_probe_protocol;
 
 typedef struct ss_probe_options {
@@ -22,7 +24,8 @@ typedef struct ss_probe_result {
   double loss; /* of training, at the end */
 } ss_probe_result;
 
-/* Trains on `train` and measures on `test`. Labels are 0 to classes - 1. Both features are standardised in place (L-BFGS). */
+/* Trains on `train` and measures on `test`. Labels are 0 to classes - 1. Both features are standardised in place
+ * (L-BFGS). */
 ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, const ss_probe_options *options,
                           ss_probe_result *result, ss_error *error);
 
