@@ -256,6 +256,24 @@ ss_node *ss_graph_node(ss_graph *graph, ss_operation operation, const ss_attribu
   return node;
 }
 
+void ss_graph_drop_removed(ss_graph *graph) {
+  size_t kept = 0;
+  for (size_t i = 0; i < graph->node_count; i++) {
+    ss_node *node = graph->nodes[i];
+    if (!node->removed) {
+      graph->nodes[kept++] = node;
+      continue;
+    }
+    for (int k = 0; k < node->output_count; k++) {
+      if (node->outputs[k] && node->outputs[k]->producer == node) {
+        node->outputs[k]->producer = NULL;
+      }
+    }
+    free(node);
+  }
+  graph->node_count = kept;
+}
+
 ss_tensor *ss_node_output(ss_graph *graph, ss_node *node, ss_dtype dtype, ss_shape shape) {
   if (!node) {
     return NULL;

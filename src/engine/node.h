@@ -105,7 +105,7 @@ struct ss_tensor {
   ss_dtype dtype;
   ss_shape shape;
   ss_layout layout;
-  ss_node *producer; /* NULL unless an activation */
+  ss_node *producer; /* NULL unless an activation; NULL too where a pass removed the node */
   bool requires_gradient;
   bool kept; /* its value is read after a run */
   ss_parameter *parameter;
@@ -149,6 +149,9 @@ bool ss_graph_ready(const ss_graph *graph, ss_tensor *const *tensors, int count)
 /* A new node with up to SS_MAX_INPUTS inputs (NULL for absent ones), no outputs yet; NULL after a mistake. */
 ss_node *ss_graph_node(ss_graph *graph, ss_operation operation, const ss_attributes *attributes,
                        ss_tensor *const *inputs, int input_count);
+
+/* Takes the nodes marked as removed out of the list and frees them; what they made has no producer then. */
+void ss_graph_drop_removed(ss_graph *graph);
 /* Its next output. Requires a gradient when the operation has a gradient rule and any input requires one. */
 ss_tensor *ss_node_output(ss_graph *graph, ss_node *node, ss_dtype dtype, ss_shape shape);
 /* Leaves the next output absent (NULL). */

@@ -27,7 +27,7 @@ static int find(layout_pass *pass, int id) {
  * of a weight as the weight does. */
 static bool may_be_block16(const ss_tensor *tensor) {
   return tensor && tensor->kind == SS_TENSOR_ACTIVATION && tensor->shape.rank == 4 && tensor->shape.dims[0] % 16 == 0 &&
-         tensor->producer->operation != SS_OP_CONVOLUTION_BACKWARD_WEIGHT;
+         tensor->producer && tensor->producer->operation != SS_OP_CONVOLUTION_BACKWARD_WEIGHT;
 }
 
 static bool is_spatial(const ss_tensor *tensor) {

@@ -41,18 +41,6 @@ static ss_node *fusable_norm(const ss_tensor *tensor, const int *readers) {
   return plain ? norm : NULL;
 }
 
-static void remove_marked(ss_graph *graph) {
-  size_t kept = 0;
-  for (size_t i = 0; i < graph->node_count; i++) {
-    if (graph->nodes[i]->removed) {
-      free(graph->nodes[i]);
-    } else {
-      graph->nodes[kept++] = graph->nodes[i];
-    }
-  }
-  graph->node_count = kept;
-}
-
 /* Puts `norm` in the place of the ReLU at `index`, with the residual if there is one. */
 static void fuse(ss_graph *graph, size_t index, ss_node *norm, ss_tensor *residual) {
   ss_node *relu = graph->nodes[index];
@@ -126,7 +114,7 @@ void ss_pass_fuse_norms(ss_graph *graph) {
     }
   }
   free(readers);
-  remove_marked(graph);
+  ss_graph_drop_removed(graph);
 }
 
 void ss_pass_fold_sums(ss_graph *graph) {
@@ -151,5 +139,5 @@ void ss_pass_fold_sums(ss_graph *graph) {
     }
   }
   free(readers);
-  remove_marked(graph);
+  ss_graph_drop_removed(graph);
 }

@@ -28,13 +28,5 @@ void ss_pass_remove_unused(ss_graph *graph) {
     }
   }
   free(needed);
-  size_t kept = 0;
-  for (size_t i = 0; i < graph->node_count; i++) {
-    if (graph->nodes[i]->removed) {
-      free(graph->nodes[i]);
-    } else {
-      graph->nodes[kept++] = graph->nodes[i];
-    }
-  }
-  graph->node_count = kept;
+  ss_graph_drop_removed(graph);
 }

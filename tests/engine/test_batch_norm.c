@@ -262,6 +262,21 @@ static void counts_a_batch_a_group(void **state) {
   ss_parameters_free(parameters);
 }
 
+static void a_fused_value_is_nowhere(void **state) {
+  (void)state;
+  ss_parameters *parameters = ss_parameters_new(1);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 1});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(16, 2, 2, 32));
+  ss_tensor *y = ss_batch_norm(graph, x, &(ss_batch_norm_options){0}, "norm");
+  ss_tensor *z = ss_graph_keep(graph, ss_relu(graph, y));
+  ss_plan *plan = support_plan(graph);
+  assert_null(ss_plan_data(plan, y));
+  assert_non_null(ss_plan_data(plan, z));
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
 static void mistakes(void **state) {
   (void)state;
   const golden_case uneven = {.name = "uneven", .shape = ss_shape_of(5, 3), .norm = {.options = {.groups = 2}}};
@@ -283,6 +298,7 @@ int main(void) {
       cmocka_unit_test(fused_is_composed),
       cmocka_unit_test(statistics_are_exact),
       cmocka_unit_test(counts_a_batch_a_group),
+      cmocka_unit_test(a_fused_value_is_nowhere),
       cmocka_unit_test(mistakes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
