@@ -45,7 +45,7 @@ static bool add_gradient(ss_graph *graph, ss_parameter *parameter, ss_tensor *gr
 /* Marks what a wanted gradient has to pass through: tensors on which a parameter named prefix... or a wanted input
  * acts. */
 static bool *mark_path(const ss_graph *graph, const char *prefix) {
-  bool *on_path = calloc(graph->tensor_count ? graph->tensor_count : 1, sizeof *on_path);
+  bool *on_path = calloc(graph->tensor_count + 1, sizeof *on_path);
   if (!on_path) {
     return NULL;
   }
@@ -93,7 +93,7 @@ void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix) {
     graph->tensors[i]->gradient = NULL;
   }
   /* During the sweep a tensor off the path does not want a gradient, so that rules record nothing for it. */
-  bool *wanted = calloc(forward_tensors, sizeof *wanted);
+  bool *wanted = calloc(forward_tensors + 1, sizeof *wanted); /* never of nothing */
   if (!wanted) {
     free(on_path);
     graph->status = ss_fail_memory(&graph->error, forward_tensors, "the backward pass");

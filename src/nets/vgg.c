@@ -42,15 +42,15 @@ static const int plan_a[] = {64, 0, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 
 static const int plan_b[] = {64, 64, 0, 128, 128, 0, 256, 256, 0, 512, 512, 0, 512, 512, 0, -1};
 static const int plan_d[] = {64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0, -1};
 
-#define SS_VGG(layers, configuration)                                                                 \
-  const ss_architecture ss_vgg##layers = {                                                            \
-      .name = "vgg" #layers, .smallest_size = 32, .dim = 512, .build = build, .plan = configuration}; \
-  const ss_architecture ss_vgg##layers##_bn = {.name = "vgg" #layers "_bn",                           \
-                                               .smallest_size = 32,                                   \
-                                               .dim = 512,                                            \
-                                               .build = build,                                        \
-                                               .norm = true,                                          \
-                                               .plan = configuration}
+#define SS_VGG(layers, configuration)                                                                   \
+  const ss_architecture ss_vgg##layers = {                                                              \
+      .name = "vgg" #layers, .smallest_size = 32, .dim = 512, .build = build, .plan = (configuration)}; \
+  const ss_architecture ss_vgg##layers##_bn = {.name = "vgg" #layers "_bn",                             \
+                                               .smallest_size = 32,                                     \
+                                               .dim = 512,                                              \
+                                               .build = build,                                          \
+                                               .norm = true,                                            \
+                                               .plan = (configuration)}
 SS_VGG(11, plan_a);
 SS_VGG(13, plan_b);
 SS_VGG(16, plan_d);

@@ -189,7 +189,7 @@ static void check_lars(float trust, bool from_zero) {
   }
   for (int s = 0; s < STEPS; s++) {
     for (int i = 0; i < PARTS; i++) {
-      fill(gradients[i], b.parts[i]->count, (uint64_t)(10 + 2 * s + i));
+      fill(gradients[i], b.parts[i]->count, 10 + 2 * (uint64_t)s + (uint64_t)i);
       naive_lars(weights[i], velocities[i], gradients[i], b.parts[i]->count, (double)rates[s], (double)0.9f,
                  (double)0.01f, used_trust, i == 0);
     }

@@ -33,7 +33,7 @@ static size_t pair_sums(const ss_amx_gradient *g) { /* values: one pair of chann
 }
 
 static size_t slice_sums(const ss_amx_gradient *g) { /* values: [out tile][in tile] of them */
-  return (size_t)(g->out_tiles * g->in_tiles) * pair_sums(g);
+  return (size_t)g->out_tiles * (size_t)g->in_tiles * pair_sums(g);
 }
 
 /* Where everything is summed in one go, the sums of a few channel tiles are kept at a time, and nothing else. */
@@ -55,7 +55,7 @@ static size_t thread_bytes(const ss_amx_gradient *g) {
 static void set_strides(ss_amx_gradient *g) {
   const size_t rows = (size_t)g->chunk_rows;
   const size_t slots = (size_t)g->chunk_slots;
-  const size_t pixels = (size_t)(g->line * g->stride);
+  const size_t pixels = (size_t)g->line * (size_t)g->stride;
   const size_t half = SS_AMX_TILE_BYTES / 2;
   g->dy_row = (g->columns ? 1 : (size_t)g->pairs) * SS_AMX_TILE_BYTES;
   g->dy_pair = (g->columns ? rows : 1) * SS_AMX_TILE_BYTES;
@@ -267,6 +267,7 @@ SS_AMX static void write_gradient(const ss_amx_gradient *g, int out, int in, con
   const int channels = g->shape->input_channels;
   const int taps = g->shape->kernel * g->shape->kernel;
   float line[64][16] __attribute__((aligned(64)));
+  memset(line[0], 0, sizeof line[0]);
   float columns[16][16] __attribute__((aligned(64)));
   for (int row = 0; row < SS_AMX_BLOCK; ++row) {
     for (int tap = 0; tap < g->taps; ++tap) {
@@ -277,7 +278,7 @@ SS_AMX static void write_gradient(const ss_amx_gradient *g, int out, int in, con
       }
       _mm512_store_ps(line[tap], sum);
     }
-    float *to = dw + (size_t)(out * SS_AMX_BLOCK + row) * (size_t)(channels * taps);
+    float *to = dw + (size_t)(out * SS_AMX_BLOCK + row) * (size_t)channels * (size_t)taps;
     if (g->patches) {
       for (int c = 0; c < 16; ++c) {
         const int value = in * SS_AMX_BLOCK + c; /* tap * channels + channel */

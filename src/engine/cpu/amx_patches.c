@@ -26,12 +26,12 @@ static inline void images_apart(const uint16_t *from, uint16_t *to, int width, i
 SS_AMX static void gather_patches(const ss_amx_convolution *shape, const uint16_t *rows, uint16_t *patches) {
   const int kernel = shape->kernel;
   const size_t length = row_length(shape);
-  const size_t run = (size_t)(kernel * shape->input_channels);
+  const size_t run = (size_t)kernel * (size_t)shape->input_channels;
   const size_t patch_length = (size_t)ss_amx_patch_length(shape);
   const __mmask32 mask = (__mmask32)(0xFFFFFFFFu >> (32 - run));
   const int out_width = ss_amx_convolution_out_width(shape);
   for (int x = 0; x < out_width; ++x) {
-    const uint16_t *from = rows + (size_t)(x * shape->stride * shape->input_channels);
+    const uint16_t *from = rows + (size_t)x * (size_t)shape->stride * (size_t)shape->input_channels;
     for (int n = 0; n < SS_AMX_BLOCK; ++n) {
       memset(patches + patch_length - 32, 0, 32 * sizeof *patches);
       for (int ky = 0; ky < kernel; ++ky) {

@@ -332,13 +332,13 @@ SS_AMX static void sum_pair(const ss_amx_job *j, const ss_amx_sweep *w, const sp
 SS_AMX static void sweep_row(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input, const uint8_t *map,
                              int block, int tile, int tiles, int row, worker *work) {
   const size_t pixel = (size_t)j->out_channels * SS_AMX_BLOCK;
-  const size_t y = (size_t)block * (size_t)j->out_height + (size_t)(w->out_y + row * w->out_step);
+  const size_t y = (size_t)block * (size_t)j->out_height + (size_t)w->out_y + (size_t)row * (size_t)w->out_step;
   const float *bias = j->bias == NULL ? NULL : j->bias + tile * SS_AMX_BLOCK;
   const int group = tiles == 2 ? 2 : 4;
   const span s = make_span(j, w, input, map, tile, row);
   for (int column = 0; column < w->columns; column += group) {
     const int pixels = ss_amx_min(group, w->columns - column);
-    const size_t x = (size_t)(w->out_x + column * w->out_step);
+    const size_t x = (size_t)w->out_x + (size_t)column * (size_t)w->out_step;
     if (tiles == 2) {
       sum_pair(j, w, &s, column, pixels, bias, work);
     } else {

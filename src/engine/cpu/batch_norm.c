@@ -18,18 +18,20 @@ typedef struct areas {
   double *moments;
   float *columns;
   char *sums;
-  size_t bytes;
 } areas;
 
-static areas carve(const ss_bn_view *view, int threads, char *memory) {
-  const size_t moments = (size_t)view->chunks * 2 * (size_t)view->channels * sizeof(double);
+static size_t moments_bytes(const ss_bn_view *view) {
+  return (size_t)view->chunks * 2 * (size_t)view->channels * sizeof(double);
+}
+
+static size_t scratch_bytes(const ss_bn_view *view, int threads) {
   const size_t columns = (size_t)view->groups * 3 * (size_t)view->width * sizeof(float);
-  areas out = {.bytes = moments + columns + (size_t)threads * ss_bn_sums_bytes(view)};
-  if (memory) {
-    out.moments = (double *)memory;
-    out.sums = memory + moments;
-    out.columns = (float *)(out.sums + (size_t)threads * ss_bn_sums_bytes(view));
-  }
+  return moments_bytes(view) + columns + (size_t)threads * ss_bn_sums_bytes(view);
+}
+
+static areas carve(const ss_bn_view *view, int threads, char *memory) {
+  areas out = {.moments = (double *)memory, .sums = memory + moments_bytes(view)};
+  out.columns = (float *)(out.sums + (size_t)threads * ss_bn_sums_bytes(view));
   return out;
 }
 
@@ -218,7 +220,7 @@ static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas
 static ss_status prepare(ss_step *step, ss_error *error) {
   (void)error;
   const ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BN_X]);
-  step->scratch_bytes = carve(&view, step->threads, NULL).bytes;
+  step->scratch_bytes = scratch_bytes(&view, step->threads);
   return SS_OK;
 }
 

@@ -20,18 +20,20 @@ typedef struct areas {
   double *totals;
   float *columns;
   char *sums;
-  size_t bytes;
 } areas;
 
-static areas carve(const ss_bn_view *view, int threads, char *memory) {
-  const size_t totals = (size_t)view->chunks * 2 * (size_t)view->channels * sizeof(double);
+static size_t totals_bytes(const ss_bn_view *view) {
+  return (size_t)view->chunks * 2 * (size_t)view->channels * sizeof(double);
+}
+
+static size_t scratch_bytes(const ss_bn_view *view, int threads) {
   const size_t columns = (size_t)view->groups * 4 * (size_t)view->width * sizeof(float);
-  areas out = {.bytes = totals + columns + (size_t)threads * ss_bn_sums_bytes(view)};
-  if (memory) {
-    out.totals = (double *)memory;
-    out.sums = memory + totals;
-    out.columns = (float *)(out.sums + (size_t)threads * ss_bn_sums_bytes(view));
-  }
+  return totals_bytes(view) + columns + (size_t)threads * ss_bn_sums_bytes(view);
+}
+
+static areas carve(const ss_bn_view *view, int threads, char *memory) {
+  areas out = {.totals = (double *)memory, .sums = memory + totals_bytes(view)};
+  out.columns = (float *)(out.sums + (size_t)threads * ss_bn_sums_bytes(view));
   return out;
 }
 
@@ -207,7 +209,7 @@ static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas
 static ss_status prepare(ss_step *step, ss_error *error) {
   (void)error;
   const ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BNB_X]);
-  step->scratch_bytes = carve(&view, step->threads, NULL).bytes;
+  step->scratch_bytes = scratch_bytes(&view, step->threads);
   return SS_OK;
 }
 

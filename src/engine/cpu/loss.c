@@ -318,7 +318,7 @@ static const float *read_input(const ss_step *step, int input, int64_t at, int64
 
 static double sum_of_losses(const ss_step *step, int64_t begin, int64_t end) {
   const ss_attributes *attributes = &step->node->attributes;
-  float buffers[3][SS_BLOCK], values[SS_BLOCK];
+  float buffers[3][SS_BLOCK], values[SS_BLOCK] = {0};
   double sum = 0.0;
   for (int64_t at = begin; at < end; at += SS_BLOCK) {
     const int64_t count = least(SS_BLOCK, end - at);

@@ -87,15 +87,13 @@ static void pool_place(const ss_step *step, const geometry *g, int64_t image, co
   float result[SS_BLOCK], buffer[SS_BLOCK];
   int32_t winner[SS_BLOCK];
   bool first = true;
+  memset(winner, 0, (size_t)count * sizeof *winner);
+  memset(result, 0, (size_t)count * sizeof *result);
   for (int64_t d = window.begin[0]; d < window.end[0]; d++) {
     for (int64_t h = window.begin[1]; h < window.end[1]; h++) {
       for (int64_t w = window.begin[2]; w < window.end[2]; w++) {
         const int64_t pixel = ((image * g->axes[0].in + d) * g->axes[1].in + h) * g->axes[2].in + w;
         const float *x = ss_elements_read(step->in[0], g->dtype, pixel * g->channels + from, count, buffer);
-        if (first) {
-          memset(winner, 0, (size_t)count * sizeof *winner);
-          memset(result, 0, (size_t)count * sizeof *result);
-        }
         if (!g->maximum) {
           add_scaled(result, x, share, count);
         } else if (first) {
