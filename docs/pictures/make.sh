@@ -1,0 +1,18 @@
+#!/bin/sh
+# make.sh PROGRAM: makes the pictures of the documentation from the program's own output: a few minutes.
+set -eu
+cd "$(dirname "$0")/../.."
+program=$1
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+"$program" world images "$folder/world" -n 16 --size 192 --seed 7 --sheet docs/pictures/world.png
+
+scripts/demo.sh "$program"
+cp runs/demo/neighbours.png docs/pictures/neighbours.png
+
+"$program" pretrain rotation 'world:images?n=6000&size=32' --width 16 --batch 64 --epochs 4 --seed 1 --knn-every 0 \
+  --out "$folder/rotation"
+for sheet in "$folder"/rotation/samples/*.png; do :; done # the last one
+cp "$sheet" docs/pictures/rotation.png
+ls -l docs/pictures/*.png
