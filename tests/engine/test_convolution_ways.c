@@ -79,7 +79,8 @@ static int check(ss_dtype dtype, double tolerance, double weight_tolerance, unsi
     for (unsigned layouts = 0; layouts <= (cases[i].x.rank == 4 ? most_layouts : 0); layouts++) {
       for (int k = 0; k < 3; k++) {
         set_layouts(r.nodes[k], layouts);
-        checked += support_check_ways(r.nodes[k], k == 2 ? weight_tolerance : tolerance, (uint64_t)(100 * i + k));
+        checked +=
+            support_check_ways(r.nodes[k], k == 2 ? weight_tolerance : tolerance, 100 * (uint64_t)i + (uint64_t)k);
         set_layouts(r.nodes[k], 0);
       }
     }

@@ -66,7 +66,7 @@ static double cosine(const float *a, const float *b, int64_t dim) {
 /* The definition: the class of the heaviest vote, the k nearest found by looking k times for the nearest left. */
 static double naive(const ss_features *train, const ss_features *test, int classes, int k) {
   int64_t right = 0;
-  double *similar = malloc((size_t)train->count * sizeof *similar), *votes = malloc((size_t)classes * sizeof *votes);
+  double *similar = calloc((size_t)train->count + 1, sizeof *similar), *votes = malloc((size_t)classes * sizeof *votes);
   for (int64_t i = 0; i < test->count; i++) {
     for (int64_t j = 0; j < train->count; j++) {
       similar[j] = cosine(test->values + i * test->dim, train->values + j * train->dim, test->dim);

@@ -163,7 +163,7 @@ static void predictions_are_framed_right_and_wrong(void **state) {
   assert_int_equal(ss_sheet_of_rotations(&s.task, &s.shown, &sheet, &error), SS_OK);
   assert_int_equal(ss_sheet_of_views(&s.task, &s.shown, 0, &views, &error), SS_OK);
   assert_int_equal(sheet.width, views.width);
-  assert_memory_equal(sheet.pixels, views.pixels, (size_t)(3 * sheet.width * sheet.height));
+  assert_memory_equal(sheet.pixels, views.pixels, 3 * (size_t)sheet.width * (size_t)sheet.height);
   ss_image_free(&views);
   ss_image_free(&sheet);
   free_scene(&s);

@@ -12,6 +12,7 @@
 #include "engine/cpu/amx_convolution.h"
 
 #include <omp.h>
+#include <string.h>
 
 #include "engine/cpu/amx_gradient.h"
 #include "engine/cpu/amx_tile.h"

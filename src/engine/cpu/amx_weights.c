@@ -108,7 +108,7 @@ void ss_amx_pack_patches(const ss_amx_weight_order *order, const float *weights,
     const int c = value % channels;
     const int tap = value / channels;
     for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-      const size_t output = (size_t)(tile * SS_AMX_BLOCK + n);
+      const size_t output = (size_t)tile * SS_AMX_BLOCK + (size_t)n;
       to[(q / 2) * 32 + 2 * n + q % 2] =
           tap < kernel * kernel
               ? ss_bf16_from_float(
