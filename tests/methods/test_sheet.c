@@ -178,7 +178,7 @@ static void arrows_point_where_the_top_went(void **state) {
     for (int tile = 8; tile <= 128; tile *= 4) {
       ss_image sheet = {0};
       assert_int_equal(ss_sheet_new(&sheet, 1, 1, tile, &error), SS_OK);
-      memset(sheet.pixels, 0, (size_t)(3 * sheet.width * sheet.height));
+      memset(sheet.pixels, 0, 3 * (size_t)sheet.width * (size_t)sheet.height);
       ss_sheet_arrow(&sheet, tile, 0, 0, quarters, (const uint8_t[3]){100, 100, 100});
       double middle[2] = {0}, disc[2] = {0}, white = 0, dark = 0;
       for (int i = 0; i < sheet.width * sheet.height; i++) {
