@@ -51,7 +51,7 @@ SS_AMX void ss_amx_gradient_pack_dy(const ss_amx_gradient *g, const ss_amx_chunk
   const size_t pixel = stride * SS_AMX_BLOCK;
   for (int block = 0; block < c->blocks; ++block) {
     for (int row = 0; row < c->rows; ++row) {
-      const size_t y = (size_t)c->first_block + (size_t)block * (size_t)g->out_height + (size_t)(c->first_row + row);
+      const size_t y = ((size_t)c->first_block + (size_t)block) * (size_t)g->out_height + (size_t)(c->first_row + row);
       const uint16_t *from = g->dy + y * (size_t)g->out_width * pixel + (size_t)tile * SS_AMX_BLOCK;
       for (int pair = 0; pair < g->pairs; ++pair) {
         const uint16_t *first = from + (size_t)(2 * pair) * pixel;
@@ -100,7 +100,7 @@ SS_AMX void ss_amx_gradient_pack_x(const ss_amx_gradient *g, const ss_amx_chunk 
   const int slots = g->stride * (c->rows - 1) + g->kernel;
   const int used = g->kernel == 1 ? g->stride : 1; /* every used-th row and pixel is read */
   for (int block = 0; block < c->blocks; ++block) {
-    const size_t plane = (size_t)(c->first_block + block);
+    const size_t plane = (size_t)c->first_block + (size_t)block;
     for (int slot = 0; slot < slots; slot += used) {
       const int y = c->first_row * g->stride - g->padding + slot;
       if (y < 0 || y >= g->height) {
