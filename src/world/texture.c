@@ -164,8 +164,8 @@ void ss_world_texture(const ss_world_material *material, int n, const ss_lanes *
   /* Every surface is a little uneven; wood along its fibres. */
   const ss_vec3 fine = material->pattern == SS_PATTERN_WOOD ? ss_vec(9, 0.7f, 9) : ss_vec(3.1f, 3.1f, 3.1f);
   const float grain = material->pattern == SS_PATTERN_WOOD ? 2 * material->grain : material->grain;
-  ss_lanes at = {{0}};
-  float width[SS_WORLD_LANES], noisy[SS_WORLD_LANES] = {0}, uneven[SS_WORLD_LANES];
+  ss_lanes at = {0};
+  float width[SS_WORLD_LANES] = {0}, noisy[SS_WORLD_LANES] = {0}, uneven[SS_WORLD_LANES];
   for (int i = 0; i < n; i++) {
     const ss_vec3 turned = ss_vec_rotate_back(&material->turn, ss_lanes_get(point, i));
     ss_lanes_put(&at, i, ss_vec_add(ss_vec_scale(turned, material->frequency), material->offset));
