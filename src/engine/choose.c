@@ -144,11 +144,8 @@ static ss_status time_way(ss_step *step, const ss_way *way, double best, double 
   return status;
 }
 
-ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, const ss_way **way,
-                        ss_error *error) {
-  char text[160];
-  const ss_kernel *kernel = device->kernel(node->operation);
-  const ss_way *candidates[most_ways];
+/* The ways that support the node; the plain reference only where there is no other. */
+static int list_candidates(const ss_node *node, const ss_kernel *kernel, const ss_way **candidates) {
   int count = 0;
   const ss_way *reference = NULL;
   for (int i = 0; i < kernel->count && count < most_ways; i++) {
@@ -165,10 +162,42 @@ ss_status ss_choose_way(const ss_node *node, const ss_device *device, int thread
   if (count == 0 && reference) {
     candidates[count++] = reference;
   }
+  return count;
+}
+
+/* Times the candidates on memory of their own. */
+static ss_status time_candidates(const ss_node *node, int threads, const ss_way *const *candidates, int count,
+                                 ss_choice *choice, ss_error *error) {
+  const uint64_t random_step[2] = {0, 0};
+  ss_step step = {.node = node, .threads = threads, .random_step = random_step};
+  ss_status status = make_buffers(&step, error);
+  double best = 1e30;
+  size_t used = 0;
+  for (int i = 0; i < count && status == SS_OK; i++) {
+    double seconds;
+    status = time_way(&step, candidates[i], best, &seconds, error);
+    if (seconds < best) {
+      best = seconds;
+      choice->way = candidates[i];
+    }
+    if (seconds < 1e30 && used < sizeof choice->times) {
+      used += (size_t)snprintf(choice->times + used, sizeof choice->times - used, "%s%s %.3g", used ? ", " : "",
+                               candidates[i]->name, 1e3 * seconds);
+    }
+  }
+  free_buffers(&step);
+  return status;
+}
+
+ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, ss_choice *choice,
+                        ss_error *error) {
+  char text[160];
+  const ss_way *candidates[most_ways];
+  const int count = list_candidates(node, device->kernel(node->operation), candidates);
   if (count == 0) {
     return ss_fail(error, SS_FAILED, "no kernel of the %s computes %s", device->name, ss_node_text(node, text));
   }
-  *way = candidates[0];
+  *choice = (ss_choice){.way = candidates[0]};
   if (count == 1) {
     return SS_OK;
   }
@@ -177,22 +206,11 @@ ss_status ss_choose_way(const ss_node *node, const ss_device *device, int thread
   const char *known = ss_ways_find(ways, key);
   for (int i = 0; known && i < count; i++) {
     if (strcmp(candidates[i]->name, known) == 0) {
-      *way = candidates[i];
+      choice->way = candidates[i];
+      snprintf(choice->times, sizeof choice->times, "%s", ss_ways_times(ways, key));
       return SS_OK;
     }
   }
-  const uint64_t random_step[2] = {0, 0};
-  ss_step step = {.node = node, .threads = threads, .random_step = random_step};
-  ss_status status = make_buffers(&step, error);
-  double best = 1e30;
-  for (int i = 0; i < count && status == SS_OK; i++) {
-    double seconds;
-    status = time_way(&step, candidates[i], best, &seconds, error);
-    if (seconds < best) {
-      best = seconds;
-      *way = candidates[i];
-    }
-  }
-  free_buffers(&step);
-  return status == SS_OK ? ss_ways_set(ways, key, (*way)->name, error) : status;
+  SS_TRY(time_candidates(node, threads, candidates, count, choice, error));
+  return ss_ways_set(ways, key, choice->way->name, choice->times, error);
 }

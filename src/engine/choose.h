@@ -5,8 +5,13 @@
 #include "engine/kernel.h"
 #include "engine/ways.h"
 
+typedef struct ss_choice {
+  const ss_way *way;
+  char times[120]; /* what each way took when they were timed, "amx 1.20, onednn 3.41" in ms; "" for an only way */
+} ss_choice;
+
 /* The fastest of the device's ways that support the node; timed unless `ways` knows it, and then remembered there. */
-ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, const ss_way **way,
+ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, ss_choice *choice,
                         ss_error *error);
 
 /* "batch norm (128, 32, 32, 64)": for messages. */

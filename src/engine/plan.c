@@ -6,15 +6,17 @@
 #include "engine/choose.h"
 #include "engine/kernel.h"
 #include "engine/placement.h"
+#include "engine/work.h"
 
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct timing {
-  double seconds;
+  double seconds, begin, last_time;
   int64_t runs;
-  char shape[80];
+  char sizes[160];
+  char times[120];
 } timing;
 
 struct ss_plan {
@@ -59,7 +61,10 @@ static ss_status prepare_steps(ss_plan *plan, ss_ways *ways, ss_error *error) {
     if (ss_operation_define(step->node->operation)->flags & SS_IS_VIEW) {
       continue;
     }
-    SS_TRY(ss_choose_way(step->node, device, plan->threads, ways, &step->way, error));
+    ss_choice choice;
+    SS_TRY(ss_choose_way(step->node, device, plan->threads, ways, &choice, error));
+    step->way = choice.way;
+    memcpy(plan->timings[i].times, choice.times, sizeof choice.times);
     if (step->way->prepare) {
       SS_TRY(step->way->prepare(step, error));
     }
@@ -176,8 +181,11 @@ ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error) {
                      ss_node_text(current->node, text));
     }
     if (plan->profiling) {
-      plan->timings[i].seconds += ss_clock_seconds() - start;
-      plan->timings[i].runs++;
+      timing *measured = &plan->timings[i];
+      measured->begin = start;
+      measured->last_time = ss_clock_seconds() - start;
+      measured->seconds += measured->last_time;
+      measured->runs++;
     }
   }
   return SS_OK;
@@ -202,10 +210,16 @@ void ss_plan_enable_profile(ss_plan *plan, bool enable) {
 ss_node_profile ss_plan_profile(const ss_plan *plan, size_t index) {
   const ss_step *step = &plan->steps[index];
   timing *measured = &plan->timings[index];
-  const ss_tensor *output = step->node->outputs[0];
+  const ss_work work = ss_node_work(step->node);
   return (ss_node_profile){.operation = ss_operation_define(step->node->operation)->name,
-                           .way = step->way ? step->way->name : "view",
-                           .output_shape = output ? ss_shape_text(output->shape, measured->shape) : "",
+                           .way = step->way ? step->way->name : "",
+                           .times = measured->times,
+                           .sizes = ss_node_sizes(step->node, measured->sizes),
+                           .flops = work.flops,
+                           .bf16 = work.bf16,
+                           .bytes = work.bytes,
                            .seconds = measured->seconds,
-                           .runs = measured->runs};
+                           .runs = measured->runs,
+                           .begin = measured->begin,
+                           .last_time = measured->last_time};
 }

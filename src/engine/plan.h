@@ -27,13 +27,19 @@ void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor);
 size_t ss_plan_arena_bytes(const ss_plan *plan);
 size_t ss_plan_node_count(const ss_plan *plan);
 
-/* Time by node, for --profile and bench: measured while enabled. Index runs over nodes in order of execution. */
+/* Time by node, for --profile and bench: measured while enabled. Index runs over nodes in order of execution. The texts
+ * are the plan's. */
 typedef struct ss_node_profile {
   const char *operation;
-  const char *way;
-  const char *output_shape;
-  double seconds; /* summed over runs */
-  int64_t runs;
+  const char *way;         /* the kernel; "" for a view, which is not executed */
+  const char *times;       /* why it was chosen: "amx 1.20, onednn 3.41" in ms; "" for an only way */
+  const char *sizes;       /* "256x32x32x64, 3x3, 64": ss_node_sizes */
+  double flops;            /* of one run, of products alone */
+  bool bf16;               /* of bf16 numbers */
+  double bytes;            /* of one run, at the least */
+  double seconds;          /* summed over runs */
+  int64_t runs;            /* while enabled */
+  double begin, last_time; /* of the last run: when (ss_clock_seconds), and how long */
 } ss_node_profile;
 void ss_plan_enable_profile(ss_plan *plan, bool enable);
 ss_node_profile ss_plan_profile(const ss_plan *plan, size_t index);

@@ -10,6 +10,7 @@
 typedef struct choice {
   char *key;
   char *way;
+  char *times; /* may be NULL */
   bool used;
 } choice;
 
@@ -27,6 +28,7 @@ void ss_ways_free(ss_ways *ways) {
     for (size_t i = 0; i < ways->count; i++) {
       free(ways->choices[i].key);
       free(ways->choices[i].way);
+      free(ways->choices[i].times);
     }
     free(ways->choices);
     free(ways);
@@ -50,42 +52,60 @@ const char *ss_ways_find(const ss_ways *ways, const char *key) {
   return found ? found->way : NULL;
 }
 
-ss_status ss_ways_set(ss_ways *ways, const char *key, const char *way, ss_error *error) {
-  char *copy = strdup(way);
-  if (!copy) {
-    return ss_fail_memory(error, strlen(way), "the choice of kernels");
-  }
-  choice *found = find(ways, key);
-  if (found) {
-    free(found->way);
-    found->way = copy;
-    found->used = true;
-    return SS_OK;
-  }
+const char *ss_ways_times(const ss_ways *ways, const char *key) {
+  const choice *found = find(ways, key);
+  return found && found->times ? found->times : "";
+}
+
+/* Room for one more; its key is copied. NULL when there is no memory. */
+static choice *append(ss_ways *ways, const char *key) {
   if (ways->count == ways->capacity) {
     const size_t capacity = ways->capacity ? 2 * ways->capacity : 64;
     choice *choices = realloc(ways->choices, capacity * sizeof *choices);
     if (!choices) {
-      free(copy);
-      return ss_fail_memory(error, capacity * sizeof *choices, "the choice of kernels");
+      return NULL;
     }
     ways->choices = choices;
     ways->capacity = capacity;
   }
   char *name = strdup(key);
   if (!name) {
-    free(copy);
-    return ss_fail_memory(error, strlen(key), "the choice of kernels");
+    return NULL;
   }
-  ways->choices[ways->count++] = (choice){name, copy, true};
+  ways->choices[ways->count] = (choice){.key = name};
+  return &ways->choices[ways->count++];
+}
+
+ss_status ss_ways_set(ss_ways *ways, const char *key, const char *way, const char *times, ss_error *error) {
+  char *copy = strdup(way), *times_copy = times ? strdup(times) : NULL;
+  choice *place = find(ways, key);
+  if (copy && (times_copy || !times) && !place) {
+    place = append(ways, key);
+  }
+  if (!copy || (times && !times_copy) || !place) {
+    free(copy);
+    free(times_copy);
+    return ss_fail_memory(error, strlen(way), "the choice of kernels");
+  }
+  free(place->way);
+  free(place->times);
+  place->way = copy;
+  place->times = times_copy;
+  place->used = true;
   return SS_OK;
 }
 
 ss_status ss_ways_merge(ss_ways *ways, const ss_ways *from, ss_error *error) {
   for (size_t i = 0; i < from->count; i++) {
-    if (!find(ways, from->choices[i].key)) {
-      SS_TRY(ss_ways_set(ways, from->choices[i].key, from->choices[i].way, error));
+    const choice *other = &from->choices[i];
+    choice *mine = find(ways, other->key);
+    if (!mine) {
+      SS_TRY(ss_ways_set(ways, other->key, other->way, other->times, error));
       ways->choices[ways->count - 1].used = false;
+    } else if (!mine->times && other->times && strcmp(mine->way, other->way) == 0) {
+      const bool used = mine->used;
+      SS_TRY(ss_ways_set(ways, other->key, other->way, other->times, error));
+      mine->used = used;
     }
   }
   return SS_OK;
@@ -115,8 +135,10 @@ ss_status ss_ways_load(ss_ways *ways, const char *path, ss_error *error) {
   ss_status status = SS_OK;
   const cJSON *item;
   cJSON_ArrayForEach(item, json) {
-    if (status == SS_OK && cJSON_IsString(item) && item->string) {
-      status = ss_ways_set(ways, item->string, item->valuestring, error);
+    const cJSON *way = cJSON_GetObjectItemCaseSensitive(item, "way");
+    const cJSON *times = cJSON_GetObjectItemCaseSensitive(item, "ms");
+    if (status == SS_OK && item->string && cJSON_IsString(way) && cJSON_IsString(times)) {
+      status = ss_ways_set(ways, item->string, way->valuestring, times->valuestring, error);
     }
   }
   cJSON_Delete(json);
@@ -126,12 +148,19 @@ ss_status ss_ways_load(ss_ways *ways, const char *path, ss_error *error) {
   return status;
 }
 
+static ss_status add_choice(cJSON *json, const choice *one, ss_error *error) {
+  cJSON *object = NULL;
+  SS_TRY(ss_json_add_object(json, one->key, &object, error));
+  SS_TRY(ss_json_add_string(object, "way", one->way, error));
+  return ss_json_add_string(object, "ms", one->times ? one->times : "", error);
+}
+
 ss_status ss_ways_save(const ss_ways *ways, const char *path, ss_error *error) {
   cJSON *json = NULL;
   SS_TRY(ss_json_new_object(&json, error));
   ss_status status = SS_OK;
   for (size_t i = 0; i < ways->count && status == SS_OK; i++) {
-    status = ss_json_add_string(json, ways->choices[i].key, ways->choices[i].way, error);
+    status = add_choice(json, &ways->choices[i], error);
   }
   if (status == SS_OK) {
     status = ss_json_write(path, json, error);

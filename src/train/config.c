@@ -225,7 +225,7 @@ static ss_status parse_json(const cJSON *json, const char *path, ss_config **out
     if (!cJSON_IsString(kernel)) {
       return ss_fail(error, SS_FAILED, "%s: kernels: %s is not a text", path, kernel->string);
     }
-    SS_TRY(ss_ways_set((*out)->ways, kernel->string, kernel->valuestring, error));
+    SS_TRY(ss_ways_set((*out)->ways, kernel->string, kernel->valuestring, NULL, error));
   }
   return SS_OK;
 }

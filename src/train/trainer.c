@@ -24,6 +24,7 @@ typedef struct step_meter {
   int64_t loss_count;
   double last_loss; /* the last report's mean */
   double report_start, report_wait, total_wait, busy;
+  ss_phase phases[SS_PHASES];
 } step_meter;
 
 static ss_status add_step(step_meter *meter, double seconds, ss_error *error) {
@@ -66,10 +67,14 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
       SS_TRY(method->before_epoch(&session->task, session->parameters, session->batches / batches_per_epoch, error));
     }
     ss_batch batch = {0};
+    double begin = ss_clock_seconds();
     SS_TRY(ss_loader_next(session->loader, &batch, error));
+    ss_phase_end(&meter->phases[SS_PHASE_WAIT], begin);
     for (int p = 0; p < session->player_count; p++) {
       const ss_recorded *player = &session->players[p];
+      begin = ss_clock_seconds();
       ss_session_fill(&session->task, player, &batch);
+      ss_phase_end(&meter->phases[SS_PHASE_FILL], begin);
       SS_TRY(ss_plan_run(player->plan, (uint64_t)session->batches, error));
       const float loss = *(const float *)ss_plan_data(player->plan, player->build.losses[p]);
       if (!isfinite(loss)) {
@@ -78,7 +83,9 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
                        (long long)session->step + 1);
       }
       meter->loss_sum += loss;
+      begin = ss_clock_seconds();
       ss_optimizer_step(session->optimizers[p], player->plan, (float)rate, session->accumulate);
+      ss_phase_end(&meter->phases[SS_PHASE_UPDATE], begin);
     }
     meter->loss_count++;
     session->batches++;
@@ -289,6 +296,14 @@ static ss_status prepare(ss_session *session, const ss_train_request *request, b
   return status;
 }
 
+static ss_status write_profile(const ss_session *session, const ss_train_request *request, const step_meter *meter,
+                               ss_error *error) {
+  const int threads = (int)ss_settings_int(session->config->settings, "threads");
+  ss_profile profile = {.plan = session->players[0].plan, .peak = ss_peak_measure(threads), .threads = threads};
+  memcpy(profile.phases, meter->phases, sizeof profile.phases);
+  return ss_profile_write(&profile, request->out, error);
+}
+
 static ss_status run(ss_session *session, const ss_train_request *request, step_meter *meter, double *score,
                      ss_error *error) {
   if (session->config->method->untrained) {
@@ -303,7 +318,7 @@ static ss_status run(ss_session *session, const ss_train_request *request, step_
   const ss_status status = loop(session, request, metrics, meter, score, error);
   ss_metrics_close(metrics);
   if (request->profile && (status == SS_OK || status == SS_INTERRUPTED)) {
-    SS_TRY(ss_profile_write(session->players[0].plan, request->out, error));
+    SS_TRY(write_profile(session, request, meter, error));
   }
   return status;
 }
