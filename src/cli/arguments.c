@@ -150,6 +150,17 @@ ss_status ss_arguments_int(const ss_arguments *arguments, const char *name, int6
   return ss_text_int(text, what, low, high, value, error);
 }
 
+ss_status ss_arguments_apply(const ss_arguments *arguments, ss_settings *settings, ss_error *error) {
+  for (int i = 0; i < arguments->count; i++) {
+    if (strcmp(arguments->names[i], "set") == 0) {
+      SS_TRY(ss_settings_set_pair(settings, arguments->values[i], error));
+    } else if (ss_settings_has(settings, arguments->names[i])) {
+      SS_TRY(ss_settings_set(settings, arguments->names[i], arguments->values[i], true, error));
+    }
+  }
+  return SS_OK;
+}
+
 /* One line of --help: the option in a column of its own, the help wrapped beside it. */
 static void print_option(const char *left, const char *help) {
   enum { column = 26, width = 80 };

@@ -48,6 +48,10 @@ const char *ss_arguments_value(const ss_arguments *arguments, const char *name, 
 ss_status ss_arguments_int(const ss_arguments *arguments, const char *name, int64_t low, int64_t high, int64_t fallback,
                            int64_t *value, ss_error *error);
 
+/* Sets the options among the arguments that `settings` has, and the pairs of --set, in the order of the command line.
+ */
+ss_status ss_arguments_apply(const ss_arguments *arguments, ss_settings *settings, ss_error *error);
+
 /* Prints --help of a command to standard output. */
 void ss_command_help(const ss_command *command);
 

@@ -11,12 +11,7 @@
 
 static ss_status read_options(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
   SS_TRY(ss_settings_new(arguments->command->options, NULL, &out->settings, error));
-  for (int i = 0; i < arguments->count; i++) {
-    if (ss_settings_has(out->settings, arguments->names[i])) {
-      SS_TRY(ss_settings_set(out->settings, arguments->names[i], arguments->values[i], true, error));
-    }
-  }
-  return SS_OK;
+  return ss_arguments_apply(arguments, out->settings, error);
 }
 
 static void tell_bad(void *context, uint32_t sample, const char *message) {

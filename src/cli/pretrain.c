@@ -113,14 +113,7 @@ static ss_status make_config(const ss_arguments *arguments, ss_config **out, ss_
     ss_config_free(other);
     SS_TRY(status);
   }
-  for (int i = 0; i < arguments->count; i++) {
-    if (strcmp(arguments->names[i], "set") == 0) {
-      SS_TRY(ss_settings_set_pair((*out)->settings, arguments->values[i], error));
-    } else if (ss_settings_has((*out)->settings, arguments->names[i])) {
-      SS_TRY(ss_settings_set((*out)->settings, arguments->names[i], arguments->values[i], true, error));
-    }
-  }
-  return SS_OK;
+  return ss_arguments_apply(arguments, (*out)->settings, error);
 }
 
 /* runs/METHOD-DATE, the date to the second. */

@@ -1,5 +1,6 @@
 #include "data/decode.h"
 
+#include "base/clock.h"
 #include "data/decode_format.h"
 
 #include <stdbool.h>
@@ -159,8 +160,8 @@ ss_status ss_decode_give_channels(ss_image *image, int channels, ss_error *error
   return SS_OK;
 }
 
-ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
-                            ss_image *out, ss_error *error) {
+static ss_status decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
+                        ss_image *out, ss_error *error) {
   ss_decode_options asked = options ? *options : (ss_decode_options){0};
   if (asked.max_pixels == 0) {
     asked.max_pixels = SS_DECODE_MAX_PIXELS;
@@ -185,6 +186,18 @@ ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t si
     *out = turned;
   }
   return ss_decode_give_channels(out, asked.channels, error);
+}
+
+ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
+                            ss_image *out, ss_error *error) {
+  const double start = ss_clock_seconds();
+  const ss_status status = decode(decoder, bytes, size, options, out, error);
+  decoder->seconds += ss_clock_seconds() - start;
+  return status;
+}
+
+double ss_decoder_seconds(const ss_decoder *decoder) {
+  return decoder->seconds;
 }
 
 ss_status ss_decode_image(const uint8_t *bytes, size_t size, const ss_decode_options *options, ss_image *out,

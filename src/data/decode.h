@@ -34,6 +34,9 @@ typedef struct ss_decoder ss_decoder;
 ss_status ss_decoder_create(ss_decoder **decoder, ss_error *error);
 void ss_decoder_free(ss_decoder *decoder);
 
+/* Spent so far in ss_decoder_decode. */
+double ss_decoder_seconds(const ss_decoder *decoder);
+
 /* A buffer of at least `size` bytes for a file's bytes, owned by the decoder and valid until the next call of this
  * function with the same decoder; what is decoded may lie in it. NULL when memory is out. */
 uint8_t *ss_decoder_buffer(ss_decoder *decoder, size_t size);

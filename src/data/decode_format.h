@@ -9,6 +9,7 @@
 
 struct ss_decoder {
   tjhandle jpeg;
+  double seconds;  /* spent decoding */
   uint8_t *buffer; /* ss_decoder_buffer's */
   size_t buffer_size;
   ss_image turned; /* takes the turned copy of a picture with an EXIF orientation, and its buffer next time */

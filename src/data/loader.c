@@ -33,6 +33,7 @@ typedef struct worker {
   pthread_t thread;
   ss_decoder *decoder;
   ss_image image;
+  ss_loader_times times; /* not yet added to the loader's */
 } worker;
 
 struct ss_loader {
@@ -64,6 +65,7 @@ struct ss_loader {
   ss_status status; /* of the run */
   ss_error error;
   double wait_seconds;
+  ss_loader_times times;
 };
 
 static uint32_t smaller(uint32_t a, uint32_t b) {
@@ -160,8 +162,13 @@ static ss_status get_image(worker *self, uint32_t place, ss_image *image, ss_err
   if (loader->cache && ss_cache_get(loader->cache, place, image)) {
     return SS_OK;
   }
-  SS_TRY(ss_source_read(loader->options.source, loader->samples[place], self->decoder, &loader->options.decode,
-                        &self->image, error));
+  const double start = ss_clock_seconds(), decoded = ss_decoder_seconds(self->decoder);
+  const ss_status status = ss_source_read(loader->options.source, loader->samples[place], self->decoder,
+                                          &loader->options.decode, &self->image, error);
+  const double decoding = ss_decoder_seconds(self->decoder) - decoded;
+  self->times.decode += decoding;
+  self->times.read += ss_clock_seconds() - start - decoding;
+  SS_TRY(status);
   if (loader->cache) {
     ss_cache_put(loader->cache, place, &self->image);
   }
@@ -190,11 +197,24 @@ static ss_status make_sample(worker *self, ring_entry *entry, uint32_t index, ss
       continue;
     }
     entry->samples[index] = loader->samples[place];
-    return options->make(options->context, self->index, entry->epoch, entry->step * options->batch + index,
-                         loader->samples[place], &image, entry->slots + (size_t)index * options->slot_bytes, error);
+    const double start = ss_clock_seconds();
+    SS_TRY(options->make(options->context, self->index, entry->epoch, entry->step * options->batch + index,
+                         loader->samples[place], &image, entry->slots + (size_t)index * options->slot_bytes, error));
+    self->times.make += ss_clock_seconds() - start;
+    self->times.pictures++;
+    return SS_OK;
   }
   return ss_fail(error, SS_FAILED, "none of the %u pictures in %s can be read", options->count,
                  ss_source_path(options->source));
+}
+
+/* Under the lock. */
+static void add_times(ss_loader *loader, ss_loader_times *times) {
+  loader->times.read += times->read;
+  loader->times.decode += times->decode;
+  loader->times.make += times->make;
+  loader->times.pictures += times->pictures;
+  *times = (ss_loader_times){0};
 }
 
 /* Takes some samples of the open batch, opening the next one if that is handed out, and makes them. False if there is
@@ -220,6 +240,7 @@ static bool make_some(worker *self) {
   }
 
   pthread_mutex_lock(&loader->lock);
+  add_times(loader, &self->times);
   if (status != SS_OK) {
     fail_run(loader, status, &error);
     return false;
@@ -426,6 +447,12 @@ uint32_t ss_loader_steps_per_epoch(const ss_loader *loader) {
 
 double ss_loader_wait_seconds(const ss_loader *loader) {
   return loader->wait_seconds;
+}
+
+void ss_loader_take_times(ss_loader *loader, ss_loader_times *times) {
+  pthread_mutex_lock(&loader->lock);
+  *times = loader->times;
+  pthread_mutex_unlock(&loader->lock);
 }
 
 uint32_t ss_loader_bad_count(ss_loader *loader) {

@@ -48,8 +48,9 @@ typedef struct ss_loader_options {
   double max_bad;           /* fraction of `count` that may fail to decode */
 } ss_loader_options;
 
+#define SS_LOADER_CACHE_BYTES ((size_t)1 << 30)
 #define SS_LOADER_DEFAULTS \
-  { .batch = 256, .prefetch = 2, .cache_bytes = (size_t)1 << 30, .max_bad = 0.01, .seed = 1, }
+  { .batch = 256, .prefetch = 2, .cache_bytes = SS_LOADER_CACHE_BYTES, .max_bad = 0.01, .seed = 1, }
 
 /* One batch; owned by the loader, valid until the next ss_loader_next or ss_loader_free. */
 typedef struct ss_batch {
@@ -75,7 +76,17 @@ ss_status ss_loader_next(ss_loader *loader, ss_batch *batch, ss_error *error);
 
 uint32_t ss_loader_steps_per_epoch(const ss_loader *loader);
 double ss_loader_wait_seconds(const ss_loader *loader); /* spent so far in ss_loader_next waiting for batches */
-uint32_t ss_loader_bad_count(ss_loader *loader);        /* samples found bad so far */
-size_t ss_loader_cached_bytes(ss_loader *loader);       /* of decoded pictures kept */
+
+/* What making the pictures' slots has taken so far, in seconds of a thread, summed over the threads. */
+typedef struct ss_loader_times {
+  double read;   /* finding and reading the files */
+  double decode; /* nothing for pictures from the cache */
+  double make;   /* the options' function */
+  uint64_t pictures;
+} ss_loader_times;
+void ss_loader_take_times(ss_loader *loader, ss_loader_times *times);
+
+uint32_t ss_loader_bad_count(ss_loader *loader);  /* samples found bad so far */
+size_t ss_loader_cached_bytes(ss_loader *loader); /* of decoded pictures kept */
 
 #endif

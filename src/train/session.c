@@ -70,7 +70,10 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   const int64_t per_epoch = (int64_t)session->train.count / batch / session->accumulate;
   session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
   session->task = make_task(session, (int)batch);
-  return ss_backbone_check(&session->task.backbone, error);
+  SS_TRY(ss_backbone_check(&session->task.backbone, error));
+  SS_TRY(method->configure(&session->task, error));
+  session->configured = true;
+  return SS_OK;
 }
 
 /* Records the method's graph on a batch. */
@@ -165,9 +168,6 @@ static ss_status record_evaluation(ss_session *session, ss_error *error) {
 }
 
 ss_status ss_session_record(ss_session *session, ss_error *error) {
-  const ss_method *method = session->config->method;
-  SS_TRY(method->configure(&session->task, error));
-  session->configured = true;
   session->parameters = ss_parameters_new(session->task.seed);
   if (!session->parameters) {
     return ss_fail_memory(error, 1, "the parameters");
@@ -221,7 +221,7 @@ static ss_status make_workers(ss_session *session, ss_error *error) {
                   error);
 }
 
-ss_status ss_session_start_loader(ss_session *session, ss_error *error) {
+ss_status ss_session_start_loader(ss_session *session, size_t cache_bytes, ss_error *error) {
   SS_TRY(make_workers(session, error));
   const int64_t batches_per_epoch = (int64_t)session->train.count / session->task.batch;
   ss_loader_options options = loader_options(session);
@@ -229,6 +229,7 @@ ss_status ss_session_start_loader(ss_session *session, ss_error *error) {
   options.count = session->train.count;
   options.batch = (uint32_t)session->task.batch;
   options.threads = session->worker_count;
+  options.cache_bytes = cache_bytes;
   options.shuffle = true;
   options.drop_last = true;
   options.start_epoch = (uint32_t)(session->batches / batches_per_epoch);

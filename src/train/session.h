@@ -42,12 +42,12 @@ typedef struct ss_session {
   int accumulate;
 } ss_session;
 
-/* Opens the data and completes the configuration. */
+/* Opens the data, completes the configuration and configures the method. */
 ss_status ss_session_open(ss_session *session, ss_config *config, const ss_observer *observer, ss_error *error);
 /* Records and plans the graphs, draws the initial weights. */
 ss_status ss_session_record(ss_session *session, ss_error *error);
-/* Starts the loader where session->batches says. */
-ss_status ss_session_start_loader(ss_session *session, ss_error *error);
+/* Starts the loader where session->batches says. It keeps decoded pictures if they fit in `cache_bytes`. */
+ss_status ss_session_start_loader(ss_session *session, size_t cache_bytes, ss_error *error);
 void ss_session_close(ss_session *session);
 
 /* Copies a batch's slots, sample by sample, into a graph's inputs, view by view. */

@@ -312,7 +312,7 @@ static ss_status run(ss_session *session, const ss_train_request *request, step_
   if (request->profile) {
     ss_plan_enable_profile(session->players[0].plan, true);
   }
-  SS_TRY(ss_session_start_loader(session, error));
+  SS_TRY(ss_session_start_loader(session, SS_LOADER_CACHE_BYTES, error));
   ss_metrics *metrics = NULL;
   SS_TRY(ss_metrics_open(request->out, session->step, &metrics, error));
   const ss_status status = loop(session, request, metrics, meter, score, error);

@@ -1,0 +1,58 @@
+/* selfsup bench BENCHMARK DATA */
+#include "cli/bench.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+static const ss_benchmark *const benchmarks[] = {
+    &ss_benchmark_loader,
+};
+enum { benchmark_count = sizeof benchmarks / sizeof *benchmarks };
+
+static const ss_flag flags[] = {{"method", 0, "METHOD", "whose views, and whose graph (default simclr)"},
+                                {"set", 0, "KEY=VALUE", "an option of the method; see selfsup methods METHOD"},
+                                {"images", 0, "N", "loader: pictures to load (default 4096)"},
+                                {"json", 0, NULL, "print one JSON object last on standard output"},
+                                {"help", 'h', NULL, "this text"},
+                                {0}};
+
+ss_status ss_bench_config(const ss_arguments *arguments, ss_config **config, ss_error *error) {
+  const char *method = ss_arguments_value(arguments, "method", "simclr");
+  SS_TRY(ss_config_new(method, arguments->operands[1], config, error));
+  const ss_status status = ss_arguments_apply(arguments, (*config)->settings, error);
+  if (status != SS_OK) {
+    ss_config_free(*config);
+    *config = NULL;
+  }
+  return status;
+}
+
+static int run(const ss_arguments *arguments) {
+  ss_error error = {""};
+  const char *name = arguments->operands[0], *names[benchmark_count];
+  for (int i = 0; i < benchmark_count; i++) {
+    names[i] = benchmarks[i]->name;
+    if (strcmp(name, names[i]) == 0) {
+      return ss_complain(benchmarks[i]->run(arguments, &error), &error);
+    }
+  }
+  const char *nearest = ss_text_nearest(name, names, benchmark_count);
+  return ss_complain(ss_fail(&error, SS_USAGE, "unknown benchmark: %s; %s%s", name, nearest ? "did you mean " : "see ",
+                             nearest ? nearest : "selfsup bench --help"),
+                     &error);
+}
+
+const ss_command ss_command_bench = {
+    .name = "bench",
+    .operands = "BENCHMARK DATA",
+    .summary = "times a part of a training run alone",
+    .more =
+        "  loader  pictures read, decoded and made into a method's views, each one anew each time\n\n"
+        "Other options are those of pretrain.\n\n"
+        "  selfsup bench loader ~/Pictures --size 96 --batch 64 --threads 2",
+    .least = 2,
+    .most = 2,
+    .flags = flags,
+    .options = ss_training_options,
+    .run = run};
