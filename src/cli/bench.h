@@ -12,9 +12,13 @@ typedef struct ss_benchmark {
 } ss_benchmark;
 
 extern const ss_benchmark ss_benchmark_loader;
+extern const ss_benchmark ss_benchmark_step;
 
-/* The configuration of a run on DATA, the second operand: --method's defaults (simclr's without), the options and --set
- * pairs of the command line over them. The caller frees it. */
+/* An observer's note: a line to standard error. */
+void ss_bench_note(void *context, const char *line);
+
+/* The configuration of a run on DATA, the second operand (without one, the world): --method's defaults (simclr's
+ * without), the options and --set pairs of the command line over them. The caller frees it. */
 ss_status ss_bench_config(const ss_arguments *arguments, ss_config **config, ss_error *error);
 
 #endif

@@ -68,17 +68,12 @@ static ss_status print_json(const ss_session *session, const figures *f, ss_erro
   return status;
 }
 
-static void note(void *context, const char *line) {
-  (void)context;
-  fprintf(stderr, "%s\n", line);
-}
-
 static ss_status run(const ss_arguments *arguments, ss_error *error) {
   int64_t images = 0;
   SS_TRY(ss_arguments_int(arguments, "images", 1, 1000000000, 4096, &images, error));
   ss_config *config = NULL;
   SS_TRY(ss_bench_config(arguments, &config, error));
-  const ss_observer observer = {.note = note};
+  const ss_observer observer = {.note = ss_bench_note};
   ss_session session = {0};
   figures f = {0};
   ss_status status = ss_session_open(&session, config, &observer, error);

@@ -1,0 +1,92 @@
+/* selfsup bench step [DATA]: a method's training step alone. */
+#include "cli/bench.h"
+#include "cli/measure.h"
+#include "cli/ways_cache.h"
+#include "train/step_bench.h"
+
+#include <stdio.h>
+
+typedef struct figures {
+  ss_step_times times;
+  ss_profile profile;
+  double arena_mb;
+} figures;
+
+static ss_status print_table(const ss_session *session, const figures *f, ss_error *error) {
+  const ss_settings *settings = session->config->settings;
+  const ss_backbone_options *backbone = &session->task.backbone;
+  printf("%s, %s width %d, %d px, batch %d, %s\n", session->config->method->name, backbone->arch, backbone->width,
+         session->task.size, session->task.batch, ss_settings_text(settings, "precision"));
+  printf("%.1f images/s (%.1f ms a step at the median, %.1f the least), %.0f MB of tensors\n\n", f->times.images_per_s,
+         f->times.median_ms, f->times.least_ms, f->arena_mb);
+  ss_text text = {0};
+  const ss_status status = ss_profile_text(&f->profile, &text, error);
+  if (status == SS_OK) {
+    fputs(text.data, stdout);
+  }
+  ss_text_free(&text);
+  return status;
+}
+
+static ss_status print_json(const ss_session *session, const figures *f, ss_error *error) {
+  const ss_backbone_options *backbone = &session->task.backbone;
+  cJSON *json = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = ss_json_add_string(json, "benchmark", "step", error);
+  status = status ? status : ss_json_add_string(json, "method", session->config->method->name, error);
+  status = status ? status : ss_json_add_string(json, "arch", backbone->arch, error);
+  status = status ? status : ss_json_add_int(json, "width", backbone->width, error);
+  status = status ? status : ss_json_add_int(json, "size", session->task.size, error);
+  status = status ? status : ss_json_add_int(json, "batch", session->task.batch, error);
+  status = status ? status : ss_json_add_float(json, "images_per_s", f->times.images_per_s, error);
+  status = status ? status : ss_json_add_float(json, "step_ms", f->times.median_ms, error);
+  status = status ? status : ss_json_add_float(json, "least_ms", f->times.least_ms, error);
+  status = status ? status : ss_json_add_float(json, "arena_mb", f->arena_mb, error);
+  status = status ? status : ss_profile_json(&f->profile, json, error);
+  status = status ? status : ss_print_json(json, error);
+  cJSON_Delete(json);
+  return status;
+}
+
+static ss_status write_trace(const ss_profile *profile, const char *path, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_profile_trace(profile, &json, error));
+  const ss_status status = ss_json_write(path, json, error);
+  cJSON_Delete(json);
+  return status;
+}
+
+static ss_status measure(ss_session *session, ss_config *config, int steps, figures *f, ss_error *error) {
+  const ss_observer observer = {.note = ss_bench_note};
+  SS_TRY(ss_ways_cache_load(config->ways, error));
+  SS_TRY(ss_session_open(session, config, &observer, error));
+  SS_TRY(ss_session_record(session, error));
+  ss_ways_cache_save(config->ways);
+  f->arena_mb = 1e-6 * (double)ss_plan_arena_bytes(session->players[0].plan);
+  return ss_step_bench(session, steps, &f->times, &f->profile, error);
+}
+
+static ss_status run(const ss_arguments *arguments, ss_error *error) {
+  int64_t steps = 0;
+  SS_TRY(ss_arguments_int(arguments, "rounds", 1, 1000000, 10, &steps, error));
+  const char *trace = ss_arguments_value(arguments, "trace", NULL);
+  ss_config *config = NULL;
+  SS_TRY(ss_bench_config(arguments, &config, error));
+  ss_session session = {0};
+  figures f = {0};
+  ss_status status = measure(&session, config, (int)steps, &f, error);
+  if (status == SS_OK) {
+    status = print_table(&session, &f, error);
+  }
+  if (status == SS_OK && trace) {
+    status = write_trace(&f.profile, trace, error);
+  }
+  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
+    status = print_json(&session, &f, error);
+  }
+  ss_session_close(&session);
+  ss_config_free(config);
+  return status;
+}
+
+const ss_benchmark ss_benchmark_step = {"step", run};
