@@ -2,6 +2,7 @@
 #include "engine/batch_norm.h"
 
 #include "engine/cpu/batch_norm.h"
+#include "engine/cpu/batch_norm_avx512.h"
 #include "engine/cpu/elements.h"
 #include "engine/cpu/relu_mask.h"
 #include "engine/kernel.h"
@@ -102,8 +103,14 @@ static void measure_chunk(const ss_bn_view *view, const void *x, int chunk, cons
     for (int64_t at = block; at < end;) {
       const int64_t count = ss_bn_tile(view, at, end);
       const int64_t column = at % view->width;
-      const float *tile = ss_elements_read(x, view->dtype, start + at, count, buffer);
-      add_moments(tile, count, view->width, sums->shift + column, sums->first + column, sums->second + column);
+      const float *shift = sums->shift + column;
+      const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, NULL);
+      if (ss_bn_avx512_takes(&piece)) {
+        ss_bn_avx512_moments(&piece, x, shift, sums->first + column, sums->second + column);
+      } else {
+        const float *tile = ss_elements_read(x, view->dtype, start + at, count, buffer);
+        add_moments(tile, count, view->width, shift, sums->first + column, sums->second + column);
+      }
       at += count;
     }
     ss_bn_sums_flush(view, sums);
@@ -192,27 +199,41 @@ static void normalize(const float *x, const float *residual, float *y, int64_t c
   }
 }
 
-static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas *area, int chunk) {
-  const ss_bn_range range = ss_bn_chunk(view, chunk);
-  const int64_t start = range.group * view->group_count;
+static void write_tile(const ss_step *step, const ss_bn_view *view, const float *columns, int group, int64_t at,
+                       int64_t count) {
+  const int64_t place = group * view->group_count + at;
   const unsigned flags = step->node->attributes.flags;
-  const float *columns = area->columns + (int64_t)range.group * 3 * view->width;
+  const float *mean = columns + at % view->width;
   uint8_t *mask = step->out[SS_BN_MASK];
   float buffer[SS_BN_TILE], residual_buffer[SS_BN_TILE];
+  const float *x = ss_elements_read(step->in[SS_BN_X], view->dtype, place, count, buffer);
+  const float *residual = NULL;
+  if (flags & SS_BATCH_NORM_RESIDUAL) {
+    residual = ss_elements_read(step->in[SS_BN_RESIDUAL], view->dtype, place, count, residual_buffer);
+  }
+  float *y = ss_elements_target(step->out[SS_BN_Y], view->dtype, place, buffer);
+  normalize(x, residual, y, count, view->width, mean, mean + view->width, mean + 2 * view->width);
+  if (flags & SS_BATCH_NORM_RELU) {
+    ss_relu_mask_make(y, mask ? mask + group * view->mask_bytes + at / 8 : NULL, count);
+  }
+  ss_elements_write(step->out[SS_BN_Y], view->dtype, place, count, y);
+}
+
+static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas *area, int chunk) {
+  const ss_bn_range range = ss_bn_chunk(view, chunk);
+  const unsigned flags = step->node->attributes.flags;
+  const void *residual = flags & SS_BATCH_NORM_RESIDUAL ? step->in[SS_BN_RESIDUAL] : NULL;
+  const float *columns = area->columns + (int64_t)range.group * 3 * view->width;
   for (int64_t at = range.begin; at < range.end;) {
     const int64_t count = ss_bn_tile(view, at, range.end);
-    const float *mean = columns + at % view->width;
-    const float *x = ss_elements_read(step->in[SS_BN_X], view->dtype, start + at, count, buffer);
-    const float *residual = NULL;
-    if (flags & SS_BATCH_NORM_RESIDUAL) {
-      residual = ss_elements_read(step->in[SS_BN_RESIDUAL], view->dtype, start + at, count, residual_buffer);
+    const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->out[SS_BN_MASK]);
+    if (ss_bn_avx512_takes(&piece)) {
+      const float *mean = columns + at % view->width;
+      ss_bn_avx512_normalize(&piece, step->in[SS_BN_X], residual, step->out[SS_BN_Y], mean, mean + view->width,
+                             mean + 2 * view->width, (flags & SS_BATCH_NORM_RELU) != 0);
+    } else {
+      write_tile(step, view, columns, range.group, at, count);
     }
-    float *y = ss_elements_target(step->out[SS_BN_Y], view->dtype, start + at, buffer);
-    normalize(x, residual, y, count, view->width, mean, mean + view->width, mean + 2 * view->width);
-    if (flags & SS_BATCH_NORM_RELU) {
-      ss_relu_mask_make(y, mask ? mask + range.group * view->mask_bytes + at / 8 : NULL, count);
-    }
-    ss_elements_write(step->out[SS_BN_Y], view->dtype, start + at, count, y);
     at += count;
   }
 }

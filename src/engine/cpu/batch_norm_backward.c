@@ -5,6 +5,7 @@
 #include "engine/batch_norm.h"
 
 #include "engine/cpu/batch_norm.h"
+#include "engine/cpu/batch_norm_avx512.h"
 #include "engine/cpu/elements.h"
 #include "engine/cpu/relu_mask.h"
 #include "engine/kernel.h"
@@ -106,9 +107,15 @@ static void sum_chunk(const ss_step *step, const ss_bn_view *view, const areas *
       const int64_t count = ss_bn_tile(view, at, end);
       const int64_t column = at % view->width;
       const int64_t place = range.group * view->group_count + at;
-      const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
-      const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
-      add_products(g, x, count, view->width, means + column, sums->first + column, sums->second + column);
+      const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->in[SS_BNB_MASK]);
+      if (ss_bn_avx512_takes(&piece)) {
+        ss_bn_avx512_products(&piece, step->in[SS_BNB_DY], step->in[SS_BNB_DY2], step->in[SS_BNB_X], means + column,
+                              sums->first + column, sums->second + column);
+      } else {
+        const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
+        const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
+        add_products(g, x, count, view->width, means + column, sums->first + column, sums->second + column);
+      }
       at += count;
     }
     ss_bn_sums_flush(view, sums);
@@ -181,26 +188,40 @@ static void differentiate(const float *g, const float *x, float *dx, int64_t cou
   }
 }
 
+static void write_tile(const ss_step *step, const ss_bn_view *view, const float *columns, int group, int64_t at,
+                       int64_t count) {
+  const int64_t place = group * view->group_count + at;
+  float *residual = step->out[SS_BNB_DRESIDUAL];
+  float g_buffer[SS_BN_TILE], x_buffer[SS_BN_TILE];
+  const float *g = read_gradient(step, view, group, at, count, g_buffer);
+  if (residual) {
+    if (view->dtype == SS_F32) {
+      memcpy(residual + place, g, (size_t)count * sizeof *g);
+    }
+    ss_elements_write(residual, view->dtype, place, count, g);
+  }
+  if (step->out[SS_BNB_DX]) {
+    const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
+    float *dx = ss_elements_target(step->out[SS_BNB_DX], view->dtype, place, g_buffer);
+    differentiate(g, x, dx, count, view->width, columns + at % view->width);
+    ss_elements_write(step->out[SS_BNB_DX], view->dtype, place, count, dx);
+  }
+}
+
 static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas *area, int chunk) {
   const ss_bn_range range = ss_bn_chunk(view, chunk);
   const float *columns = area->columns + (int64_t)range.group * 4 * view->width;
-  float *residual = step->out[SS_BNB_DRESIDUAL];
-  float g_buffer[SS_BN_TILE], x_buffer[SS_BN_TILE];
   for (int64_t at = range.begin; at < range.end;) {
-    const int64_t place = range.group * view->group_count + at;
     const int64_t count = ss_bn_tile(view, at, range.end);
-    const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
-    if (residual) {
-      if (view->dtype == SS_F32) {
-        memcpy(residual + place, g, (size_t)count * sizeof *g);
-      }
-      ss_elements_write(residual, view->dtype, place, count, g);
-    }
-    if (step->out[SS_BNB_DX]) {
-      const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
-      float *dx = ss_elements_target(step->out[SS_BNB_DX], view->dtype, place, g_buffer);
-      differentiate(g, x, dx, count, view->width, columns + at % view->width);
-      ss_elements_write(step->out[SS_BNB_DX], view->dtype, place, count, dx);
+    const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->in[SS_BNB_MASK]);
+    if (ss_bn_avx512_takes(&piece)) {
+      const float *mean = columns + at % view->width;
+      const ss_bn_coefficients coefficients = {mean, mean + view->width, mean + 2 * view->width,
+                                               mean + 3 * view->width};
+      ss_bn_avx512_differentiate(&piece, step->in[SS_BNB_DY], step->in[SS_BNB_DY2], step->in[SS_BNB_X], &coefficients,
+                                 step->out[SS_BNB_DX], step->out[SS_BNB_DRESIDUAL]);
+    } else {
+      write_tile(step, view, columns, range.group, at, count);
     }
     at += count;
   }
