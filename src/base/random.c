@@ -39,6 +39,10 @@ ss_random ss_random_stream(uint64_t seed, ss_random_purpose purpose, uint32_t ep
   return random;
 }
 
+void ss_random_skip(ss_random *random, uint64_t count) {
+  random->counter[0] += (uint32_t)(count / 4);
+}
+
 uint32_t ss_random_bits(ss_random *random) {
   if (random->used == 4) {
     ss_philox(random->counter, random->key, random->block);

@@ -29,6 +29,10 @@ typedef struct ss_random {
 /* The stream of (seed, purpose, epoch, sample, view). Copying the struct copies the stream's position. */
 ss_random ss_random_stream(uint64_t seed, ss_random_purpose purpose, uint32_t epoch, uint64_t sample, uint32_t view);
 
+/* As drawing and dropping `count` numbers of 32 bits (a normal number takes two) from a stream from which none has been
+ * drawn yet; `count` is a multiple of 4. */
+void ss_random_skip(ss_random *random, uint64_t count);
+
 uint32_t ss_random_bits(ss_random *random);                               /* 32 uniform bits */
 float ss_random_uniform(ss_random *random);                               /* [0, 1), 24 bits */
 float ss_random_between(ss_random *random, float low, float high);        /* [low, high) */

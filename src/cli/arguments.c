@@ -40,20 +40,26 @@ static ss_status unknown(const ss_command *command, const char *word, size_t len
                  nearest ? "" : " --help");
 }
 
-/* Finds --word (or -w) in the tables: its name there, and whether it takes a value. */
+typedef enum takes {
+  TAKES_NOTHING,
+  TAKES_VALUE,
+  TAKES_SWITCH
+} takes; /* a switch: --name, or --name=0 to turn it off */
+
+/* Finds --word (or -w) in the tables: its name there, and what it takes. */
 static ss_status look_up(const ss_command *command, const char *word, size_t length, bool letter, const char **name,
-                         bool *takes_value, ss_error *error) {
+                         takes *what, ss_error *error) {
   for (const ss_flag *flag = command->flags; flag && flag->name; flag++) {
     if (letter ? flag->letter == *word : same_name(flag->name, word, length)) {
       *name = flag->name;
-      *takes_value = flag->value != NULL;
+      *what = flag->value ? TAKES_VALUE : TAKES_NOTHING;
       return SS_OK;
     }
   }
   for (const ss_option *option = command->options; !letter && option && option->name; option++) {
     if (same_name(option->name, word, length)) {
       *name = option->name;
-      *takes_value = true;
+      *what = option->kind == SS_OPTION_BOOL ? TAKES_SWITCH : TAKES_VALUE;
       return SS_OK;
     }
   }
@@ -71,10 +77,12 @@ static ss_status read_word(const ss_command *command, int argc, char **argv, int
   const char *equals = letter ? NULL : strchr(start, '=');
   const size_t length = equals ? (size_t)(equals - start) : letter ? 1 : strlen(start);
   const char *name = NULL;
-  bool takes_value = false;
-  SS_TRY(look_up(command, start, length, letter, &name, &takes_value, error));
+  takes what = TAKES_NOTHING;
+  SS_TRY(look_up(command, start, length, letter, &name, &what, error));
   const char *value = "";
-  if (takes_value) {
+  if (what == TAKES_SWITCH) {
+    value = equals ? equals + 1 : "1";
+  } else if (what == TAKES_VALUE) {
     value = equals ? equals + 1 : letter && start[1] ? start + 1 : *at + 1 < argc ? argv[++*at] : NULL;
     if (!value) {
       return ss_fail(error, SS_USAGE, "%s needs a value", word);
@@ -206,8 +214,11 @@ void ss_command_help(const ss_command *command) {
     for (char *at = name; *at; at++) {
       *at = *at == '_' ? '-' : *at;
     }
-    snprintf(left, sizeof left, "--%s %s", name,
-             option->kind == SS_OPTION_CHOICE ? option->choices : kind_name(option->kind));
+    const bool is_switch = option->kind == SS_OPTION_BOOL;
+    snprintf(left, sizeof left, "--%s%s%s", name, is_switch ? "[=0]" : " ",
+             is_switch                          ? ""
+             : option->kind == SS_OPTION_CHOICE ? option->choices
+                                                : kind_name(option->kind));
     const bool shown = option->standard && *option->standard;
     snprintf(help, sizeof help, "%s%s%s%s", option->help, shown ? " (default " : "", shown ? option->standard : "",
              shown ? ")" : "");

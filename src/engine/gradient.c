@@ -88,6 +88,9 @@ void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix) {
     graph->status = ss_fail_memory(&graph->error, graph->tensor_count, "the backward pass");
     return;
   }
+  if (graph->backward_id == 0) {
+    graph->backward_id = graph->next_node_id;
+  }
   const size_t forward_nodes = graph->node_count, forward_tensors = graph->tensor_count;
   for (size_t i = 0; i < forward_tensors; i++) {
     graph->tensors[i]->gradient = NULL;

@@ -177,6 +177,7 @@ struct ss_graph {
   char scope[512];
   bool frozen;
   int next_node_id;
+  int backward_id; /* the first id of the backward pass; 0: none recorded */
   bool passes_done;
 };
 
@@ -186,6 +187,8 @@ void ss_pass_fuse_norms(
 void ss_pass_fold_sums(
     ss_graph *graph); /* a sum of two gradients that only a batch norm's backward reads is done there */
 void ss_pass_remove_unused(ss_graph *graph); /* nodes whose outputs nobody reads */
+/* Batch norms' outputs that the backward pass reads are made again there from the norm's input. */
+void ss_pass_recompute(ss_graph *graph);
 struct ss_device;
 /* Block16 around the operations for which the device wants it, with conversions only where the two layouts meet. */
 void ss_pass_layouts(ss_graph *graph, const struct ss_device *device);

@@ -22,6 +22,8 @@ ss_parameters *ss_parameters_new(uint64_t seed) {
   return parameters;
 }
 
+enum { drawn_together = 16384 }; /* initial values that one thread draws */
+
 static void free_parameter(ss_parameter *parameter) {
   if (parameter) {
     ss_free_aligned(parameter->value, (size_t)parameter->count * ss_dtype_size(parameter->dtype));
@@ -94,9 +96,17 @@ static void initialize(const ss_parameters *parameters, ss_parameter *parameter,
     case SS_INIT_UNIFORM:
       break;
   }
-  ss_random random = ss_random_stream(parameters->seed, SS_RANDOM_WEIGHTS, 0, ss_hash_text(parameter->name), 0);
-  for (int64_t i = 0; i < parameter->count; i++) {
-    values[i] = normal ? deviation * ss_random_normal(&random) : ss_random_between(&random, -bound, bound);
+  const ss_random first = ss_random_stream(parameters->seed, SS_RANDOM_WEIGHTS, 0, ss_hash_text(parameter->name), 0);
+  const int64_t chunks = (parameter->count + drawn_together - 1) / drawn_together;
+#pragma omp parallel for schedule(static)
+  for (int64_t chunk = 0; chunk < chunks; chunk++) {
+    const int64_t begin = chunk * drawn_together;
+    const int64_t end = begin + drawn_together < parameter->count ? begin + drawn_together : parameter->count;
+    ss_random random = first; /* each number is where it would be if they were drawn one after the other */
+    ss_random_skip(&random, (uint64_t)begin * (normal ? 2 : 1));
+    for (int64_t i = begin; i < end; i++) {
+      values[i] = normal ? deviation * ss_random_normal(&random) : ss_random_between(&random, -bound, bound);
+    }
   }
 }
 

@@ -107,12 +107,15 @@ static ss_status place_tensors(ss_plan *plan, ss_error *error) {
   return SS_OK;
 }
 
-static ss_status build(ss_plan *plan, ss_ways *ways, ss_error *error) {
+static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *error) {
   ss_graph *graph = plan->graph;
   if (!graph->passes_done) {
     ss_pass_fuse_norms(graph);
     ss_pass_remove_unused(graph);
     ss_pass_fold_sums(graph);
+    if (recompute) {
+      ss_pass_recompute(graph);
+    }
     ss_pass_layouts(graph, ss_device_cpu());
     graph->passes_done = true;
   }
@@ -140,7 +143,8 @@ ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan *
   if (!ways) {
     ways = own = ss_ways_new();
   }
-  ss_status status = ways ? build(plan, ways, error) : ss_fail_memory(error, 1, "the plan");
+  ss_status status =
+      ways ? build(plan, ways, options && options->recompute, error) : ss_fail_memory(error, 1, "the plan");
   ss_ways_free(own);
   if (status != SS_OK) {
     ss_plan_free(plan);

@@ -25,6 +25,8 @@ const ss_option ss_training_options[] = {
     {"limit", SS_OPTION_INT, "0", "train on that many pictures only, classes in turn (0: all)", 0, 4e9, NULL},
     {"init", SS_OPTION_TEXT, "", "starting weights: a backbone's .safetensors or a run", 0, 0, NULL},
     {"save-every", SS_OPTION_INT, NULL, "updates between checkpoints (default: an epoch, at most 500)", 1, 1e9, NULL},
+    {"recompute", SS_OPTION_BOOL, "0", "make norms' outputs again for the backward pass: less memory, a little slower",
+     0, 0, NULL},
     {"accumulate", SS_OPTION_INT, "1", "batches whose gradients make one update", 1, 4096, NULL},
     {"knn-every", SS_OPTION_INT, NULL, "epochs between k-NN checks, 0 never (default: a tenth of the run)", 0, 1e6,
      NULL},

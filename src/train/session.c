@@ -114,7 +114,8 @@ static ss_status record(const ss_session *session, const ss_task *task, bool tra
 
 static ss_status plan(const ss_session *session, ss_recorded *recorded, ss_error *error) {
   const ss_plan_options options = {.threads = (int)ss_settings_int(session->config->settings, "threads"),
-                                   .ways = session->config->ways};
+                                   .ways = session->config->ways,
+                                   .recompute = ss_settings_bool(session->config->settings, "recompute")};
   return ss_plan_new(recorded->graph, &options, &recorded->plan, error);
 }
 

@@ -137,6 +137,20 @@ static void shuffles_are_uniform_permutations(void **state) {
   assert_int_equal(one, 9);
 }
 
+static void skipping_is_drawing_and_dropping(void **state) {
+  (void)state;
+  for (uint64_t count = 0; count < 64; count += 4) {
+    ss_random skipped = ss_random_stream(7, SS_RANDOM_WEIGHTS, 0, 11, 0), drawn = skipped;
+    ss_random_skip(&skipped, count);
+    for (uint64_t i = 0; i < count; i++) {
+      ss_random_bits(&drawn);
+    }
+    for (int i = 0; i < 9; i++) {
+      assert_int_equal(ss_random_bits(&skipped), ss_random_bits(&drawn));
+    }
+  }
+}
+
 static void hashes_are_fnv1a(void **state) {
   (void)state;
   assert_true(ss_hash_text("") == 0xCBF29CE484222325u);
@@ -149,7 +163,7 @@ int main(void) {
       cmocka_unit_test(known_answers),        cmocka_unit_test(numbers_are_uniform),
       cmocka_unit_test(normal_has_its_tails), cmocka_unit_test(streams_are_independent),
       cmocka_unit_test(a_copy_is_a_position), cmocka_unit_test(shuffles_are_uniform_permutations),
-      cmocka_unit_test(hashes_are_fnv1a),
+      cmocka_unit_test(hashes_are_fnv1a),     cmocka_unit_test(skipping_is_drawing_and_dropping),
   };
   return cmocka_run_group_tests_name("random", tests, NULL, NULL);
 }

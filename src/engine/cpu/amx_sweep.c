@@ -101,7 +101,6 @@ SS_AMX_INLINE void multiply(int pixel, int tap) {
 }
 
 /* The products that input pixel i takes part in: of output pixel (i - tap) / step with each tap. */
-/* The products that input pixel i takes part in: of output pixel (i - tap) / step with each tap. */
 SS_AMX_INLINE void multiply_pixel(const int i, const int pixels, const int taps, const int step) {
   for (int tap = 0; tap < taps; ++tap) {
     const int distance = i - tap;

@@ -151,8 +151,11 @@ static void finish_channel(const ss_step *step, const ss_bn_view *view, const ar
   const float *biases = step->in[SS_BN_BIAS];
   const double rows = (double)(view->group_count / view->channels);
   const double momentum = (double)attributes->beta;
+  const bool saved = (attributes->flags & SS_BATCH_NORM_SAVED) != 0;
   for (int group = 0; group < view->groups; group++) {
-    double mean = (double)running_mean[channel], variance = (double)running_var[channel];
+    const int64_t place = group * view->channels + channel;
+    double mean = (double)running_mean[saved ? place : channel];
+    double variance = (double)running_var[saved ? place : channel];
     if (training) {
       double moments[2];
       combine(view, area->moments, group, channel, moments);
@@ -162,8 +165,7 @@ static void finish_channel(const ss_step *step, const ss_bn_view *view, const ar
       running_var[channel] =
           (float)((1.0 - momentum) * (double)running_var[channel] + momentum * moments[1] / (rows - 1.0));
     }
-    const float inverse = (float)(1.0 / sqrt(variance + (double)attributes->alpha));
-    const int64_t place = group * view->channels + channel;
+    const float inverse = saved ? (float)variance : (float)(1.0 / sqrt(variance + (double)attributes->alpha));
     if (step->out[SS_BN_MEAN]) {
       ((float *)step->out[SS_BN_MEAN])[place] = (float)mean;
     }
