@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a small budget teaches, ours beside lightly and PyTorch: linear probe and k-NN of the backbone, for each method and
-# seed, with the same network, views and number of images, and of the untrained network.
+# seed, with the same network, views and number of images, and of the untrained network; and, for the first seed, ours for
+# as many epochs as fit into the time that lightly's took (rows "in its time"). Seconds are of training alone.
 #
 #   bench/quality.sh TRAIN TEST
 #
@@ -36,12 +37,12 @@ measure() { # RUN SEED -> linear and k-NN accuracy
   echo "$linear $(number top1 "$knn")"
 }
 
-ours() { # METHOD SEED -> "linear knn seconds"
-  local run=$keep/$1-$2
+ours() { # METHOD SEED EPOCHS -> "linear knn seconds"
+  local run=$keep/$1-$2-$3
   if [ ! -s "$run.txt" ]; then
     rm -rf "$run"
     local json
-    json=$("$program" pretrain "$1" "$train" --width "$width" --batch "$batch" --epochs "$epochs" --limit "$limit" \
+    json=$("$program" pretrain "$1" "$train" --width "$width" --batch "$batch" --epochs "$3" --limit "$limit" \
       --precision "$precision" --threads "$threads" --seed "$2" --knn-every 0 --out "$run" --quiet --json | tail -n 1)
     echo "$(measure "$run" "$2") $(number seconds "$json")" >"$run.part"
     mv "$run.part" "$run.txt"
@@ -50,31 +51,35 @@ ours() { # METHOD SEED -> "linear knn seconds"
 }
 
 theirs() { # METHOD SEED -> "linear knn seconds random_linear random_knn"
-  local file=$keep/peer-$1-$2.txt flags=
+  local file=$keep/peer-$1-$2-$epochs.txt flags=
   [ "$precision" = bf16 ] && flags=--bf16
   if [ ! -s "$file" ]; then
-    local json start end
-    start=$(date +%s)
+    local json
     # shellcheck disable=SC2086
     json=$("$peers" "$peer_scripts/pretrain_lightly.py" "$1" "$train" --test "$test" --probe --width "$width" \
       --batch "$batch" --epochs "$epochs" --limit "$limit" --threads "$threads" --seed "$2" $flags | tail -n 1)
-    end=$(date +%s)
-    printf '%s\n' "$json" | sed "s/.*\"pretrained\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}, \"random\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}.*/\1 \2 $((end - start)) \3 \4/" \
-      >"$file.part"
+    # Its steps times the batch over its images/s: the time without importing and measuring.
+    printf '%s\n' "$json" | sed "s/.*\"steps\": \([0-9]*\).*\"images_per_s\": \([0-9.]*\), \"pretrained\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}, \"random\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}.*/\1 \2 \3 \4 \5 \6/" |
+      awk -v b="$batch" '{ print $3, $4, $1 * b / $2, $5, $6 }' >"$file.part"
     mv "$file.part" "$file"
   fi
   cat "$file"
 }
 
-printf '%-10s %-8s %4s %8s %8s %8s\n' method program seed linear knn seconds
-row() { printf '%-10s %-8s %4s %8.2f %8.2f %8.0f\n' "$@"; }
+printf '%-10s %-24s %4s %8s %8s %8s\n' method program seed linear knn seconds
+row() { printf '%-10s %-24s %4s %8.2f %8.2f %8.0f\n' "$@"; }
 for method in $methods; do
   for seed in $seeds; do
-    read -r linear knn seconds < <(ours "$method" "$seed")
-    row "$method" selfsup "$seed" "$linear" "$knn" "$seconds"
+    read -r linear knn our_seconds < <(ours "$method" "$seed" "$epochs")
+    row "$method" selfsup "$seed" "$linear" "$knn" "$our_seconds"
     if [ -x "$peers" ]; then
       read -r linear knn seconds _ < <(theirs "$method" "$seed")
       row "$method" lightly "$seed" "$linear" "$knn" "$seconds"
+      if [ "$seed" = "${seeds%% *}" ]; then
+        more=$(awk -v e="$epochs" -v a="$our_seconds" -v b="$seconds" 'BEGIN { print int(e * b / a) }')
+        read -r linear knn seconds < <(ours "$method" "$seed" "$more")
+        row "$method" "in its time, $more epochs" "$seed" "$linear" "$knn" "$seconds"
+      fi
     fi
   done
 done
