@@ -9,7 +9,6 @@
 typedef struct figures {
   ss_step_times times;
   ss_profile profile;
-  double arena_mb;
 } figures;
 
 static ss_status print_table(const ss_session *session, const figures *f, ss_error *error) {
@@ -18,7 +17,7 @@ static ss_status print_table(const ss_session *session, const figures *f, ss_err
   printf("%s, %s width %d, %d px, batch %d, %s\n", session->config->method->name, backbone->arch, backbone->width,
          session->task.size, session->task.batch, ss_settings_text(settings, "precision"));
   printf("%.1f images/s (%.1f ms a step at the median, %.1f the least), %.0f MB of tensors\n\n", f->times.images_per_s,
-         f->times.median_ms, f->times.least_ms, f->arena_mb);
+         f->times.median_ms, f->times.least_ms, f->times.arena_mb);
   ss_text text = {0};
   const ss_status status = ss_profile_text(&f->profile, &text, error);
   if (status == SS_OK) {
@@ -41,7 +40,7 @@ static ss_status print_json(const ss_session *session, const figures *f, ss_erro
   status = status ? status : ss_json_add_float(json, "images_per_s", f->times.images_per_s, error);
   status = status ? status : ss_json_add_float(json, "step_ms", f->times.median_ms, error);
   status = status ? status : ss_json_add_float(json, "least_ms", f->times.least_ms, error);
-  status = status ? status : ss_json_add_float(json, "arena_mb", f->arena_mb, error);
+  status = status ? status : ss_json_add_float(json, "arena_mb", f->times.arena_mb, error);
   status = status ? status : ss_profile_json(&f->profile, json, error);
   status = status ? status : ss_print_json(json, error);
   cJSON_Delete(json);
@@ -62,7 +61,6 @@ static ss_status measure(ss_session *session, ss_config *config, int steps, figu
   SS_TRY(ss_session_open(session, config, &observer, error));
   SS_TRY(ss_session_record(session, error));
   ss_ways_cache_save(config->ways);
-  f->arena_mb = 1e-6 * (double)ss_plan_arena_bytes(session->players[0].plan);
   return ss_step_bench(session, steps, &f->times, &f->profile, error);
 }
 

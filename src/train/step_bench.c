@@ -70,6 +70,7 @@ ss_status ss_step_bench(ss_session *session, int steps, ss_step_times *times, ss
     const double median = seconds[steps / 2];
     *times = (ss_step_times){.median_ms = 1e3 * median,
                              .least_ms = 1e3 * seconds[0],
+                             .arena_mb = 1e-6 * (double)ss_plan_arena_bytes(profile->plan),
                              .images_per_s = median > 0.0 ? (double)session->task.batch / median : 0.0};
   }
   free(seconds);

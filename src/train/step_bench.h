@@ -8,6 +8,7 @@
 typedef struct ss_step_times {
   double median_ms, least_ms;
   double images_per_s; /* samples, not views, at the median */
+  double arena_mb;     /* all tensors of the first player's graph */
 } ss_step_times;
 
 /* Makes one batch with the session's loader (ss_session_open and _record went before), runs two steps to warm up and
