@@ -2,6 +2,9 @@
 
 #if defined(__x86_64__)
 
+/* How far ahead memory is asked for; beyond the tensor's end that does nothing. */
+enum { pixels_ahead = 4 };
+
 static size_t patches_row_bytes(const ss_amx_gradient *g) {
   return (size_t)g->width * SS_AMX_BLOCK * (size_t)g->channels * sizeof(uint16_t);
 }
@@ -15,6 +18,8 @@ size_t ss_amx_gradient_patches_bytes(const ss_amx_gradient *g) {
 SS_AMX_INLINE void transpose_pair(const uint16_t *first, const uint16_t *second, size_t stride, uint16_t *to) {
   __m512i a[16], b[16];
   for (int n = 0; n < 16; ++n) {
+    _mm_prefetch((const char *)(first + ((size_t)n + pixels_ahead * SS_AMX_BLOCK) * stride), _MM_HINT_T0);
+    _mm_prefetch((const char *)(first + ((size_t)n + (pixels_ahead + 1) * SS_AMX_BLOCK) * stride), _MM_HINT_T0);
     const __m256i low = _mm256_loadu_si256((const __m256i *)(first + (size_t)n * stride));
     const __m256i high =
         second == NULL ? _mm256_setzero_si256() : _mm256_loadu_si256((const __m256i *)(second + (size_t)n * stride));
@@ -83,6 +88,8 @@ SS_AMX_INLINE void interleave_pixel(const ss_amx_gradient *g, const uint16_t *fr
       __m512i odd = zero;
       if (from != NULL) {
         const uint16_t *source = from + (size_t)(2 * r) * stride + t * SS_AMX_BLOCK;
+        _mm_prefetch((const char *)(source + pixels_ahead * SS_AMX_BLOCK * stride), _MM_HINT_T0);
+        _mm_prefetch((const char *)(source + (pixels_ahead * SS_AMX_BLOCK + 1) * stride), _MM_HINT_T0);
         even = _mm512_maskz_loadu_epi16(mask, source);
         odd = _mm512_maskz_loadu_epi16(mask, source + stride);
       }
