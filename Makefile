@@ -6,7 +6,8 @@
 #   make demo            learns on the procedural world and measures: runs/demo/summary.json
 #   make test            the tests, under the sanitizers and in the release build
 #   make test-sanitize   under the sanitizers alone
-#   make bench           speed, beside the peers where they are installed (bench/speed.sh)
+#   make bench           speed, beside the peers where they are installed: SimCLR end to end, the step alone, the loader,
+#                        beside other programs (bench/*.sh)
 #   make lint            formatting, clang-tidy, clang's warnings, the house rules; CHANGED=1: changed files only
 #   make format          formats the code
 #   make fuzz            each fuzzer for FUZZ_SECONDS (60)
@@ -48,6 +49,9 @@ test-sanitize:
 bench: all
 	@scripts/packages.sh bench
 	@bench/speed.sh
+	@bench/step.sh
+	@bench/loader.sh
+	@bench/neighbour.sh
 
 lint:
 	@scripts/packages.sh build lint
