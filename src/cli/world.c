@@ -12,7 +12,9 @@ static const ss_flag flags[] = {
     {"count", 'n', "N",
      "pictures of the training part; the test part has a fifth as many "
      "(default 20000)"},
-    {"size", 0, "PX", "pixels a side (default 32)"},
+    {"size", 0, "PX", "pixels a side, or WIDTHxHEIGHT (default 32)"},
+    {"format", 0, "png|jpeg", "of the pictures; masks and depths are always PNG (default png)"},
+    {"quality", 0, "N", "of JPEG, 1 to 100 (default 90)"},
     {"seed", 0, "N", "another seed is another world; the test part has the next one (default 1)"},
     {"threads", 0, "N", "threads (default: the processors there are)"},
     {"sheet", 0, "FILE.png", "draw the first pictures on one sheet as well"},
@@ -25,15 +27,27 @@ static ss_status read_options(const ss_arguments *arguments, ss_world_options *o
   if (strcmp(kind, "images") != 0) {
     return ss_fail(error, SS_USAGE, "unknown world: %s; there is selfsup world images OUT", kind);
   }
-  int64_t count = 0, size = 0, seed = 0, threads = 0;
+  int64_t count = 0, quality = 0, seed = 0, threads = 0;
   const int classes = ss_world_class_count();
   SS_TRY(ss_arguments_int(arguments, "count", classes, SS_WORLD_MAX_COUNT, 20000, &count, error));
-  SS_TRY(ss_arguments_int(arguments, "size", SS_WORLD_MIN_SIZE, SS_WORLD_MAX_SIZE, 32, &size, error));
+  SS_TRY(ss_arguments_int(arguments, "quality", 1, 100, 90, &quality, error));
   SS_TRY(ss_arguments_int(arguments, "seed", 0, SS_JSON_MAX_INT, 1, &seed, error));
   SS_TRY(ss_arguments_int(arguments, "threads", 1, 1024, 0, &threads, error));
-  *options =
-      (ss_world_options){.count = (int)count, .size = (int)size, .seed = (uint64_t)seed, .threads = (int)threads};
-  return SS_OK;
+  const char *format = ss_arguments_value(arguments, "format", "png");
+  const bool jpeg = strcmp(format, "jpeg") == 0;
+  if (!jpeg && strcmp(format, "png") != 0) {
+    return ss_fail(error, SS_USAGE, "--format must be png or jpeg, not %s", format);
+  }
+  if (!jpeg && ss_arguments_has(arguments, "quality")) {
+    return ss_fail(error, SS_USAGE, "--quality is of JPEG: add --format jpeg");
+  }
+  *options = (ss_world_options){.count = (int)count,
+                                .format = jpeg ? SS_WORLD_JPEG : SS_WORLD_PNG,
+                                .quality = (int)quality,
+                                .seed = (uint64_t)seed,
+                                .threads = (int)threads};
+  return ss_world_read_size(ss_arguments_value(arguments, "size", "32"), "--size", &options->width, &options->height,
+                            error);
 }
 
 static ss_status print(const char *out, const ss_world_options *options, double seconds, ss_error *error) {
@@ -43,7 +57,8 @@ static ss_status print(const char *out, const ss_world_options *options, double 
   status = status ? status : ss_json_add_int(json, "classes", ss_world_class_count(), error);
   status = status ? status : ss_json_add_int(json, "train", options->count, error);
   status = status ? status : ss_json_add_int(json, "test", ss_world_test_count(options->count), error);
-  status = status ? status : ss_json_add_int(json, "size", options->size, error);
+  status = status ? status : ss_json_add_int(json, "width", options->width, error);
+  status = status ? status : ss_json_add_int(json, "height", options->height, error);
   status = status ? status : ss_json_add_int(json, "seed", (int64_t)options->seed, error);
   status = status ? status : ss_json_add_float(json, "seconds", seconds, error);
   status = status ? status : ss_print_json(json, error);
@@ -60,7 +75,7 @@ static ss_status draw(const char *path, const ss_world_options *options, ss_erro
   ss_image sheet = {0};
   ss_status status = ss_sheet_new(&sheet, columns, rows, tile, error);
   for (int i = 0; i < columns * rows && i < options->count && status == SS_OK; i++) {
-    status = ss_world_render(options->seed, (uint32_t)i, i % classes, options->size, &picture, error);
+    status = ss_world_render(options->seed, (uint32_t)i, i % classes, options->width, options->height, &picture, error);
     if (status == SS_OK) {
       ss_sheet_put(&sheet, tile, i % columns, i / columns, &picture.colour);
     }
@@ -77,7 +92,7 @@ static ss_status render(const ss_arguments *arguments, ss_error *error) {
   SS_TRY(read_options(arguments, &options, error));
   const int test = ss_world_test_count(options.count);
   fprintf(stderr, "rendering %d training and %d test pictures of %d x %d pixels, with boxes, masks and depth\n",
-          options.count, test, options.size, options.size);
+          options.count, test, options.width, options.height);
   const double start = ss_clock_seconds();
   SS_TRY(ss_world_write_images(out, &options, error));
   const double seconds = ss_clock_seconds() - start;

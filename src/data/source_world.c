@@ -41,8 +41,7 @@ static ss_status read_option(char *pair, ss_world_options *options, ss_error *er
     SS_TRY(read_number(text, pair, (uint64_t)ss_world_class_count(), SS_WORLD_MAX_COUNT, &value, error));
     options->count = (int)value;
   } else if (strcmp(pair, "size") == 0) {
-    SS_TRY(read_number(text, pair, SS_WORLD_MIN_SIZE, SS_WORLD_MAX_SIZE, &value, error));
-    options->size = (int)value;
+    SS_TRY(ss_world_read_size(text, "world:images: size", &options->width, &options->height, error));
   } else if (strcmp(pair, "seed") == 0) {
     SS_TRY(read_number(text, pair, 0, UINT64_MAX - 1, &options->seed, error));
   } else {
@@ -52,7 +51,7 @@ static ss_status read_option(char *pair, ss_world_options *options, ss_error *er
 }
 
 static ss_status read_options(const char *data, ss_world_options *options, ss_error *error) {
-  *options = (ss_world_options){.count = 20000, .size = 32, .seed = 1};
+  *options = (ss_world_options){.count = 20000, .width = 32, .height = 32, .seed = 1};
   const char *kind = data + strlen(SCHEME);
   const size_t length = strcspn(kind, "?");
   if (length != strlen(KIND) || strncmp(kind, KIND, length) != 0) {
@@ -81,8 +80,12 @@ static ss_status cache_path(const ss_world_options *options, char **path, ss_err
   if (!has_cache && (!home || !home[0])) {
     return ss_fail(error, SS_FAILED, "nowhere to keep the world's pictures; set HOME or XDG_CACHE_HOME");
   }
-  if (asprintf(path, "%s%s/selfsup/world/v%d/images-n%d-size%d-seed%llu", has_cache ? cache : home,
-               has_cache ? "" : "/.cache", WORLD_VERSION, options->count, options->size,
+  char height[16] = ""; /* of pictures that are not square */
+  if (options->height != options->width) {
+    snprintf(height, sizeof height, "x%d", options->height);
+  }
+  if (asprintf(path, "%s%s/selfsup/world/v%d/images-n%d-size%d%s-seed%llu", has_cache ? cache : home,
+               has_cache ? "" : "/.cache", WORLD_VERSION, options->count, options->width, height,
                (unsigned long long)options->seed) < 0) {
     *path = NULL;
     return ss_fail_memory(error, 4096, "a path");

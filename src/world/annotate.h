@@ -5,8 +5,8 @@
 #include "world/world.h"
 
 /* Writes ROOT/PART-truth/{Annotations,SegmentationClass,Depth}/CLASS_NAME.{xml,png,png} for the picture
- * ROOT/PART/CLASS/NAME.png; the folders must exist. */
+ * ROOT/PART/CLASS/NAME.ENDING; the folders must exist. */
 ss_status ss_world_annotate(const char *root, const char *part, const char *class_name, const char *name,
-                            const ss_world_picture *picture, ss_error *error);
+                            const char *ending, const ss_world_picture *picture, ss_error *error);
 
 #endif

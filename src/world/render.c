@@ -27,9 +27,9 @@ void ss_world_picture_free(ss_world_picture *picture) {
   memset(picture, 0, sizeof *picture);
 }
 
-static ss_status prepare(ss_world_picture *out, int size, ss_error *error) {
-  const size_t pixels = (size_t)size * (size_t)size;
-  SS_TRY(ss_image_resize_buffer(&out->colour, size, size, 3, error));
+static ss_status prepare(ss_world_picture *out, int width, int height, ss_error *error) {
+  const size_t pixels = (size_t)width * (size_t)height;
+  SS_TRY(ss_image_resize_buffer(&out->colour, width, height, 3, error));
   if (out->capacity < pixels) {
     free(out->mask);
     free(out->depth);
@@ -56,18 +56,33 @@ static uint16_t millimetres(float metres) {
   return mm >= 1 && mm < 65536 ? (uint16_t)mm : 0;
 }
 
+/* How pixels lie in the scene's frame, whose sides are 1: it fills the middle of the picture. */
+typedef struct framing {
+  int width, height;
+  float pixel;
+  float left, top; /* of the picture */
+} framing;
+
+static framing framing_make(int width, int height) {
+  const int shorter = width < height ? width : height;
+  return (framing){.width = width,
+                   .height = height,
+                   .pixel = 1 / (float)shorter,
+                   .left = 0.5f * (float)(shorter - width) / (float)shorter,
+                   .top = 0.5f * (float)(shorter - height) / (float)shorter};
+}
+
 /* One sample through every pixel's centre: colour, mask and depth. */
-static void first_look(const ss_world_scene *scene, int size, ss_vec3 *colour, ss_world_picture *out) {
-  const float pixel = 1 / (float)size;
+static void first_look(const ss_world_scene *scene, const framing *frame, ss_vec3 *colour, ss_world_picture *out) {
   ss_world_sample samples[SS_WORLD_LANES];
-  const int pixels = size * size;
+  const int pixels = frame->width * frame->height;
   for (int start = 0; start < pixels; start += SS_WORLD_LANES) {
     const int n = pixels - start < SS_WORLD_LANES ? pixels - start : SS_WORLD_LANES;
     for (int i = 0; i < n; i++) {
-      samples[i].x = ((float)((start + i) % size) + 0.5f) * pixel;
-      samples[i].y = ((float)((start + i) / size) + 0.5f) * pixel;
+      samples[i].x = ((float)((start + i) % frame->width) + 0.5f) * frame->pixel + frame->left;
+      samples[i].y = ((float)((start + i) / frame->width) + 0.5f) * frame->pixel + frame->top;
     }
-    ss_world_shade(scene, n, pixel, samples);
+    ss_world_shade(scene, n, frame->pixel, samples);
     for (int i = 0; i < n; i++) {
       colour[start + i] = samples[i].colour;
       out->mask[start + i] = samples[i].kind == SS_KIND_OBJECT ? (uint8_t)(scene->shape + 1) : 0;
@@ -84,13 +99,13 @@ static bool differ(ss_vec3 a, ss_vec3 b) {
 }
 
 /* Pixels that differ from a neighbour, by place in `list`; returns how many. */
-static int find_edges(int size, const ss_vec3 *colour, const uint8_t *mask, int *list) {
+static int find_edges(int width, int height, const ss_vec3 *colour, const uint8_t *mask, int *list) {
   int count = 0;
-  for (int y = 0; y < size; y++) {
-    for (int x = 0; x < size; x++) {
-      const int at = y * size + x;
-      const int around[4] = {x > 0 ? at - 1 : at, x < size - 1 ? at + 1 : at, y > 0 ? at - size : at,
-                             y < size - 1 ? at + size : at};
+  for (int y = 0; y < height; y++) {
+    for (int x = 0; x < width; x++) {
+      const int at = y * width + x;
+      const int around[4] = {x > 0 ? at - 1 : at, x < width - 1 ? at + 1 : at, y > 0 ? at - width : at,
+                             y < height - 1 ? at + width : at};
       bool edge = false;
       for (int k = 0; k < 4; k++) {
         edge = edge || mask[at] != mask[around[k]] || differ(colour[at], colour[around[k]]);
@@ -104,18 +119,18 @@ static int find_edges(int size, const ss_vec3 *colour, const uint8_t *mask, int 
 }
 
 /* Gives the listed pixels the mean of further samples. */
-static void look_closer(const ss_world_scene *scene, int size, const int *list, int count, ss_vec3 *colour) {
-  const float pixel = 1 / (float)size;
+static void look_closer(const ss_world_scene *scene, const framing *frame, const int *list, int count,
+                        ss_vec3 *colour) {
   ss_world_sample samples[SS_WORLD_LANES];
   const int group = SS_WORLD_LANES / SUBSAMPLES;
   for (int start = 0; start < count; start += group) {
     const int pixels = count - start < group ? count - start : group;
     for (int i = 0; i < pixels * SUBSAMPLES; i++) {
       const int at = list[start + i / SUBSAMPLES];
-      samples[i].x = ((float)(at % size) + 0.5f + offsets[i % SUBSAMPLES][0]) * pixel;
-      samples[i].y = ((float)(at / size) + 0.5f + offsets[i % SUBSAMPLES][1]) * pixel;
+      samples[i].x = ((float)(at % frame->width) + 0.5f + offsets[i % SUBSAMPLES][0]) * frame->pixel + frame->left;
+      samples[i].y = ((float)(at / frame->width) + 0.5f + offsets[i % SUBSAMPLES][1]) * frame->pixel + frame->top;
     }
-    ss_world_shade(scene, pixels * SUBSAMPLES, 0.5f * pixel, samples);
+    ss_world_shade(scene, pixels * SUBSAMPLES, 0.5f * frame->pixel, samples);
     for (int i = 0; i < pixels; i++) {
       ss_vec3 sum = {0, 0, 0};
       for (int k = 0; k < SUBSAMPLES; k++) {
@@ -126,11 +141,11 @@ static void look_closer(const ss_world_scene *scene, int size, const int *list, 
   }
 }
 
-static ss_world_box bounds(const uint8_t *mask, int size) {
-  ss_world_box box = {size, size, 0, 0};
-  for (int y = 0; y < size; y++) {
-    for (int x = 0; x < size; x++) {
-      if (mask[y * size + x]) {
+static ss_world_box bounds(const uint8_t *mask, int width, int height) {
+  ss_world_box box = {width, height, 0, 0};
+  for (int y = 0; y < height; y++) {
+    for (int x = 0; x < width; x++) {
+      if (mask[y * width + x]) {
         box.left = x < box.left ? x : box.left;
         box.right = x >= box.right ? x + 1 : box.right;
         box.top = y < box.top ? y : box.top;
@@ -141,18 +156,15 @@ static ss_world_box bounds(const uint8_t *mask, int size) {
   return box;
 }
 
-ss_status ss_world_render(uint64_t seed, uint32_t index, int class_index, int size, ss_world_picture *out,
+ss_status ss_world_render(uint64_t seed, uint32_t index, int class_index, int width, int height, ss_world_picture *out,
                           ss_error *error) {
   if (class_index < 0 || class_index >= SS_WORLD_SHAPE_COUNT) {
     return ss_fail(error, SS_USAGE, "no such class of the world: %d; there are 0 to %d", class_index,
                    SS_WORLD_SHAPE_COUNT - 1);
   }
-  if (size < SS_WORLD_MIN_SIZE || size > SS_WORLD_MAX_SIZE) {
-    return ss_fail(error, SS_USAGE, "pictures of the world cannot be %d pixels wide; choose %d to %d", size,
-                   SS_WORLD_MIN_SIZE, SS_WORLD_MAX_SIZE);
-  }
-  SS_TRY(prepare(out, size, error));
-  const size_t pixels = (size_t)size * (size_t)size;
+  SS_TRY(ss_world_check_size(width, height, error));
+  SS_TRY(prepare(out, width, height, error));
+  const size_t pixels = (size_t)width * (size_t)height;
   void *colour_memory, *list_memory;
   SS_TRY(ss_alloc(&colour_memory, pixels, sizeof(ss_vec3), "a picture's samples", error));
   const ss_status status = ss_alloc(&list_memory, pixels, sizeof(int), "a picture's edges", error);
@@ -163,14 +175,15 @@ ss_status ss_world_render(uint64_t seed, uint32_t index, int class_index, int si
   ss_vec3 *colour = colour_memory;
   int *list = list_memory;
   const ss_world_scene scene = ss_world_scene_draw(seed, index, class_index);
-  first_look(&scene, size, colour, out);
-  look_closer(&scene, size, list, find_edges(size, colour, out->mask, list), colour);
+  const framing frame = framing_make(width, height);
+  first_look(&scene, &frame, colour, out);
+  look_closer(&scene, &frame, list, find_edges(width, height, colour, out->mask, list), colour);
   for (size_t i = 0; i < pixels; i++) {
     out->colour.pixels[3 * i] = srgb(colour[i].x);
     out->colour.pixels[3 * i + 1] = srgb(colour[i].y);
     out->colour.pixels[3 * i + 2] = srgb(colour[i].z);
   }
-  out->box = bounds(out->mask, size);
+  out->box = bounds(out->mask, width, height);
   free(list);
   free(colour);
   return SS_OK;

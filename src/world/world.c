@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/system.h"
 #include "base/text.h"
+#include "io/jpeg.h"
 #include "io/png.h"
 #include "world/annotate.h"
 
@@ -18,8 +19,9 @@
 /* One part of the data set in the making. */
 typedef struct part {
   const char *root, *name;
+  const ss_world_options *options;
   uint64_t seed;
-  int count, size, threads;
+  int count, threads;
 } part;
 
 static ss_status make_folder(const char *root, const char *part_name, const char *inner, ss_error *error) {
@@ -49,18 +51,21 @@ static ss_status make_folders(const part *p, ss_error *error) {
 static ss_status write_picture(const part *p, int index, ss_world_picture *picture, ss_error *error) {
   const int class_index = index % ss_world_class_count();
   const char *class_name = ss_world_class_name(class_index);
-  SS_TRY(ss_world_render(p->seed, (uint32_t)index, class_index, p->size, picture, error));
+  const ss_world_options *options = p->options;
+  const bool jpeg = options->format == SS_WORLD_JPEG;
+  SS_TRY(ss_world_render(p->seed, (uint32_t)index, class_index, options->width, options->height, picture, error));
   char name[16];
   snprintf(name, sizeof name, "%06d", index);
   ss_text path = {0};
-  ss_text_printf(&path, "%s/%s/%s/%s.png", p->root, p->name, class_name, name);
+  ss_text_printf(&path, "%s/%s/%s/%s.%s", p->root, p->name, class_name, name, jpeg ? "jpg" : "png");
   ss_status status = ss_text_check(&path, error);
   if (status == SS_OK) {
-    status = ss_png_write(path.data, &picture->colour, error);
+    status = jpeg ? ss_jpeg_write(path.data, &picture->colour, options->quality, error)
+                  : ss_png_write(path.data, &picture->colour, error);
   }
   ss_text_free(&path);
   SS_TRY(status);
-  return ss_world_annotate(p->root, p->name, class_name, name, picture, error);
+  return ss_world_annotate(p->root, p->name, class_name, name, jpeg ? "jpg" : "png", picture, error);
 }
 
 /* The threads take the next picture as they become free; after a failure none starts another. */
@@ -108,9 +113,9 @@ static ss_status check_options(const ss_world_options *options, ss_error *error)
     return ss_fail(error, SS_USAGE, "the world cannot have %d pictures; choose %d (one a class) to %d", options->count,
                    classes, SS_WORLD_MAX_COUNT);
   }
-  if (options->size < SS_WORLD_MIN_SIZE || options->size > SS_WORLD_MAX_SIZE) {
-    return ss_fail(error, SS_USAGE, "pictures of the world cannot be %d pixels wide; choose %d to %d", options->size,
-                   SS_WORLD_MIN_SIZE, SS_WORLD_MAX_SIZE);
+  SS_TRY(ss_world_check_size(options->width, options->height, error));
+  if (options->format == SS_WORLD_JPEG && (options->quality < 1 || options->quality > 100)) {
+    return ss_fail(error, SS_USAGE, "a JPEG's quality is 1 to 100, not %d", options->quality);
   }
   if (options->threads < 0) {
     return ss_fail(error, SS_USAGE, "the world cannot be rendered with %d threads; choose 0 or more", options->threads);
@@ -182,8 +187,8 @@ int ss_world_test_count(int count) {
 
 static ss_status fill(const char *root, const ss_world_options *options, ss_error *error) {
   const int threads = options->threads > 0 ? options->threads : ss_system_processors();
-  const part train = {root, "train", options->seed, options->count, options->size, threads};
-  const part test = {root, "test", options->seed + 1, ss_world_test_count(options->count), options->size, threads};
+  const part train = {root, "train", options, options->seed, options->count, threads};
+  const part test = {root, "test", options, options->seed + 1, ss_world_test_count(options->count), threads};
   SS_TRY(write_part(&train, error));
   SS_TRY(write_part(&test, error));
   return ss_folder_sync(root, error);

@@ -108,7 +108,7 @@ static int set_up(void **state) {
   expect("world images world -n 60 --size 16 --seed 2 --threads 1 --sheet world.png --json", 0, "done: world");
   cJSON *json = last_line();
   assert_true(number(json, "train") == 60 && number(json, "test") == 12 && number(json, "classes") == 12);
-  assert_true(number(json, "size") == 16 && number(json, "seed") == 2);
+  assert_true(number(json, "width") == 16 && number(json, "height") == 16 && number(json, "seed") == 2);
   cJSON_Delete(json);
   return 0;
 }
@@ -124,12 +124,44 @@ static void test_world_writes_its_pictures(void **state) {
   assert_true(width == 9 + 8 * 105 && height == 9 + 3 * 105);
 }
 
+static void test_world_writes_wide_jpeg_files(void **state) {
+  (void)state;
+  char path[600], *bytes = NULL;
+  size_t size = 0;
+  ss_image image = {0};
+  expect("world images wide -n 12 --size 48x32 --format jpeg --quality 80", 0, "of 48 x 32 pixels");
+  snprintf(path, sizeof path, "%s/wide/train/sphere/000009.jpg", folder);
+  assert_int_equal(ss_file_read(path, 10000000, &bytes, &size, NULL), SS_OK);
+  assert_int_equal(ss_image_format_of((const uint8_t *)bytes, size), SS_FORMAT_JPEG);
+  assert_int_equal(ss_decode_image((const uint8_t *)bytes, size, NULL, &image, NULL), SS_OK);
+  assert_true(image.width == 48 && image.height == 32);
+  free(bytes);
+  ss_image_free(&image);
+}
+
+static void test_bench_loader_tells_its_figures(void **state) {
+  (void)state;
+  expect("bench loader world --size 16 --batch 8 --threads 1 --images 40 --json", 0, "pictures/s");
+  cJSON *json = last_line();
+  assert_true(number(json, "images") == 40 && number(json, "images_per_s") > 0);
+  assert_true(number(json, "views_per_s") > 1.99 * number(json, "images_per_s"));
+  assert_true(number(json, "decode_us") > 0 && number(json, "views_us") > 0 && number(json, "read_us") > 0);
+  cJSON_Delete(json);
+  expect("bench loader world --batch 61", 2, "--batch");
+  expect("bench lader world", 2, "did you mean loader");
+  expect("bench loader", 2, "usage: selfsup bench");
+}
+
 static void test_world_refuses_wrong_words(void **state) {
   (void)state;
   expect("world", 2, "usage: selfsup world images OUT");
   expect("world clips out", 2, "unknown world: clips");
   expect("world images out -n 11", 2, "--count");
   expect("world images out --size 8", 2, "--size");
+  expect("world images out --size 64x8", 2, "--size");
+  expect("world images out --format gif", 2, "--format");
+  expect("world images out --quality 80", 2, "--format jpeg");
+  expect("world images out --format jpeg --quality 101", 2, "--quality");
   expect("world images out --seed -1", 2, "--seed");
   expect("world images out --sise 8", 2, "did you mean --size");
   assert_false(exists("out"));
@@ -199,6 +231,8 @@ static void test_retrieve_refuses_wrong_words(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_world_writes_its_pictures),
+      cmocka_unit_test(test_world_writes_wide_jpeg_files),
+      cmocka_unit_test(test_bench_loader_tells_its_figures),
       cmocka_unit_test(test_world_refuses_wrong_words),
       cmocka_unit_test(test_recall_of_the_test_part),
       cmocka_unit_test(test_a_picture_finds_itself),

@@ -55,18 +55,33 @@ static void renders_once(void **state) {
   ss_source_close(source);
 }
 
+static void renders_wide_pictures(void **state) {
+  (void)state;
+  ss_source *source = open_source("world:images?n=12&size=32x16&seed=3");
+  ss_decoder *decoder = NULL;
+  ss_image image = {0};
+  assert_int_equal(ss_decoder_create(&decoder, NULL), SS_OK);
+  assert_int_equal(ss_source_read(source, 0, decoder, NULL, &image, NULL), SS_OK);
+  assert_true(image.width == 32 && image.height == 16);
+  ss_image_free(&image);
+  ss_decoder_free(decoder);
+  ss_source_close(source);
+}
+
 static void refuses_what_it_does_not_know(void **state) {
   (void)state;
   expect_failure("world:dreams", "unknown world", "world:images");
   expect_failure("world:images?n=many", "n is many", "number");
   expect_failure("world:images?n", "n has no value", "");
-  expect_failure("world:images?size=4", "size is 4", "16");
+  expect_failure("world:images?size=4", "size", "16");
+  expect_failure("world:images?size=64x4", "size", "16");
   expect_failure("world:images?colour=1", "unknown option colour", "seed");
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(renders_once, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(renders_wide_pictures, set_up, tear_down),
       cmocka_unit_test_setup_teardown(refuses_what_it_does_not_know, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static int clear_room(void **state) {
 
 static void render(uint64_t seed, uint32_t index, int class_index, int size, ss_world_picture *out) {
   ss_error error = {{0}};
-  const ss_status status = ss_world_render(seed, index, class_index, size, out, &error);
+  const ss_status status = ss_world_render(seed, index, class_index, size, size, out, &error);
   if (status != SS_OK) {
     fail_msg("%s", error.message);
   }
@@ -143,6 +143,50 @@ static void test_size_does_not_change_the_scene(void **state) {
   ss_world_picture_free(&large);
 }
 
+/* The middle of a wide or high picture is the square one, but for the rounding of the rays. */
+static void test_a_longer_side_shows_more_at_both_ends(void **state) {
+  (void)state;
+  const int sizes[2][2] = {{60, 40}, {40, 50}};
+  ss_world_picture square = {0}, longer = {0};
+  render(5, 3, 2, 40, &square);
+  for (int i = 0; i < 2; i++) {
+    ss_error error = {{0}};
+    const int width = sizes[i][0], height = sizes[i][1], left = (width - 40) / 2, top = (height - 40) / 2;
+    assert_int_equal(ss_world_render(5, 3, 2, width, height, &longer, &error), SS_OK);
+    assert_true(longer.colour.width == width && longer.colour.height == height);
+    int same = 0;
+    for (int y = 0; y < 40; y++) {
+      for (int x = 0; x < 40; x++) {
+        const int at = (y + top) * width + x + left, square_at = y * 40 + x;
+        same += longer.mask[at] == square.mask[square_at] &&
+                abs(longer.colour.pixels[3 * at] - square.colour.pixels[3 * square_at]) <= 1;
+      }
+    }
+    assert_true(same >= 40 * 40 - 16);
+    assert_int_equal(longer.box.left - left, square.box.left);
+    assert_int_equal(longer.box.bottom - top, square.box.bottom);
+  }
+  ss_world_picture_free(&square);
+  ss_world_picture_free(&longer);
+}
+
+static void test_sizes_are_read(void **state) {
+  (void)state;
+  static const char *const wrong[] = {"",      "x",         "300x",      "x200", "300x8",
+                                      "8x300", "300x200x1", "300 x 200", "32.5", "99999999999999999999x32"};
+  int width = 0, height = 0;
+  ss_error error = {{0}};
+  assert_int_equal(ss_world_read_size("300x200", "--size", &width, &height, &error), SS_OK);
+  assert_true(width == 300 && height == 200);
+  assert_int_equal(ss_world_read_size("64", "--size", &width, &height, &error), SS_OK);
+  assert_true(width == 64 && height == 64);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    assert_int_equal(ss_world_read_size(wrong[i], "--size", &width, &height, &error), SS_USAGE);
+    assert_non_null(strstr(error.message, "--size"));
+    assert_true(width == 64 && height == 64);
+  }
+}
+
 /* Exposure and colour over many pictures: neither dark nor burnt out, and the same for every class. */
 static void test_light_tells_nothing_of_the_class(void **state) {
   (void)state;
@@ -174,10 +218,10 @@ static void test_wrong_arguments_are_refused(void **state) {
   (void)state;
   ss_world_picture p = {0};
   ss_error error = {{0}};
-  assert_int_equal(ss_world_render(1, 0, ss_world_class_count(), 32, &p, &error), SS_USAGE);
-  assert_int_equal(ss_world_render(1, 0, -1, 32, &p, &error), SS_USAGE);
-  assert_int_equal(ss_world_render(1, 0, 0, SS_WORLD_MIN_SIZE - 1, &p, &error), SS_USAGE);
-  assert_int_equal(ss_world_render(1, 0, 0, SS_WORLD_MAX_SIZE + 1, &p, &error), SS_USAGE);
+  assert_int_equal(ss_world_render(1, 0, ss_world_class_count(), 32, 32, &p, &error), SS_USAGE);
+  assert_int_equal(ss_world_render(1, 0, -1, 32, 32, &p, &error), SS_USAGE);
+  assert_int_equal(ss_world_render(1, 0, 0, SS_WORLD_MIN_SIZE - 1, 32, &p, &error), SS_USAGE);
+  assert_int_equal(ss_world_render(1, 0, 0, SS_WORLD_MAX_SIZE + 1, 32, &p, &error), SS_USAGE);
   assert_true(error.message[0] != 0);
   ss_world_picture_free(&p);
 }
@@ -216,7 +260,7 @@ static void test_files_are_the_same_for_any_threads(void **state) {
   char *one = in_room(state, "above/one/"), *three = in_room(state, "three");
   ss_error error = {{0}};
   assert_int_equal(mkdir(three, 0777), 0); /* an empty folder may be there */
-  ss_world_options options = {.count = 26, .size = 32, .seed = 9, .threads = 1};
+  ss_world_options options = {.count = 26, .width = 32, .height = 32, .seed = 9, .threads = 1};
   assert_int_equal(ss_world_write_images(one, &options, &error), SS_OK);
   options.threads = 3;
   assert_int_equal(ss_world_write_images(three, &options, &error), SS_OK);
@@ -260,7 +304,7 @@ static bool elements_match(const char *text) {
 static void test_boxes_are_those_of_the_pictures(void **state) {
   char *folder = in_room(state, "world");
   ss_error error = {{0}};
-  const ss_world_options options = {.count = ss_world_class_count(), .size = 40, .seed = 77};
+  const ss_world_options options = {.count = ss_world_class_count(), .width = 40, .height = 40, .seed = 77};
   assert_int_equal(ss_world_write_images(folder, &options, &error), SS_OK);
   ss_world_picture p = {0};
   for (int part = 0; part < 2; part++) {
@@ -289,6 +333,30 @@ static void test_boxes_are_those_of_the_pictures(void **state) {
   free(folder);
 }
 
+static void test_pictures_can_be_jpeg(void **state) {
+  char *folder = in_room(state, "world");
+  ss_error error = {{0}};
+  const ss_world_options options = {
+      .count = ss_world_class_count(), .width = 48, .height = 32, .format = SS_WORLD_JPEG, .quality = 90, .seed = 3};
+  assert_int_equal(ss_world_write_images(folder, &options, &error), SS_OK);
+  ss_text path = {0}, truth = {0};
+  ss_text_printf(&path, "%s/train/%s/000000.jpg", folder, ss_world_class_name(0));
+  ss_text_printf(&truth, "%s/train-truth/Annotations/%s_000000.xml", folder, ss_world_class_name(0));
+  char *bytes = NULL, *xml = NULL;
+  size_t size = 0;
+  assert_int_equal(ss_file_read(path.data, 1 << 20, &bytes, &size, &error), SS_OK);
+  assert_memory_equal(bytes, "\xFF\xD8\xFF", 3);
+  assert_int_equal(ss_file_read(truth.data, 1 << 20, &xml, &size, &error), SS_OK);
+  assert_non_null(strstr(xml, "<filename>000000.jpg</filename>"));
+  assert_int_equal(number_after(xml, "<width>"), 48);
+  assert_int_equal(number_after(xml, "<height>"), 32);
+  free(bytes);
+  free(xml);
+  ss_text_free(&path);
+  ss_text_free(&truth);
+  free(folder);
+}
+
 static int entries_seen;
 
 static int count_entry(const char *path, const struct stat *about, int kind, struct FTW *place) {
@@ -301,7 +369,7 @@ static int count_entry(const char *path, const struct stat *about, int kind, str
 
 static void test_nothing_is_left_after_a_failure(void **state) {
   ss_error error = {{0}};
-  ss_world_options options = {.count = 12, .size = 32, .seed = 1};
+  ss_world_options options = {.count = 12, .width = 32, .height = 32, .seed = 1};
   char *taken = in_room(state, "taken"), *inside = in_room(state, "taken/file");
   assert_int_equal(mkdir(taken, 0777), 0);
   assert_int_equal(ss_file_write(inside, "x", 1, SS_FILE_UNSYNCED, &error), SS_OK);
@@ -313,9 +381,12 @@ static void test_nothing_is_left_after_a_failure(void **state) {
   options.count = ss_world_class_count() - 1;
   assert_int_equal(ss_world_write_images(fresh, &options, &error), SS_USAGE);
   options.count = 12;
-  options.size = 8;
+  options.height = 8;
   assert_int_equal(ss_world_write_images(fresh, &options, &error), SS_USAGE);
-  options.size = 32;
+  options.height = 32;
+  options.format = SS_WORLD_JPEG;
+  assert_int_equal(ss_world_write_images(fresh, &options, &error), SS_USAGE); /* of quality 0 */
+  options.format = SS_WORLD_PNG;
   options.threads = -1;
   assert_int_equal(ss_world_write_images(fresh, &options, &error), SS_USAGE);
   entries_seen = 0;
@@ -333,10 +404,13 @@ int main(void) {
       cmocka_unit_test(test_same_arguments_same_picture),
       cmocka_unit_test(test_truth_is_consistent),
       cmocka_unit_test(test_size_does_not_change_the_scene),
+      cmocka_unit_test(test_a_longer_side_shows_more_at_both_ends),
+      cmocka_unit_test(test_sizes_are_read),
       cmocka_unit_test(test_light_tells_nothing_of_the_class),
       cmocka_unit_test(test_wrong_arguments_are_refused),
       cmocka_unit_test_setup_teardown(test_files_are_the_same_for_any_threads, make_room, clear_room),
       cmocka_unit_test_setup_teardown(test_boxes_are_those_of_the_pictures, make_room, clear_room),
+      cmocka_unit_test_setup_teardown(test_pictures_can_be_jpeg, make_room, clear_room),
       cmocka_unit_test_setup_teardown(test_nothing_is_left_after_a_failure, make_room, clear_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
