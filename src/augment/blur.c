@@ -1,5 +1,6 @@
 #include "augment/blur.h"
 
+#include "augment/kernels.h"
 #include "augment/lanes.h"
 #include "base/compiler.h"
 
@@ -13,13 +14,6 @@
 #define MAX_SIGMA 100.0f
 #define MAX_KERNEL 127
 
-/* A box of 2 * radius + 1 whole pixels and a part of one more at each end; weights in 24 bits. */
-typedef struct extended_box {
-  int radius;
-  uint32_t whole;
-  uint32_t part;
-} extended_box;
-
 /* Equations 7, 11 and 14 of the paper, for a third of the variance; single precision, as in Pillow. */
 static float box_radius(float sigma) {
   const float variance = sigma * sigma / (float)PASSES;
@@ -30,17 +24,15 @@ static float box_radius(float sigma) {
   return whole + part;
 }
 
-static extended_box box_make(float sigma) {
+static ss_extended_box box_make(float sigma) {
   const float radius = box_radius(sigma);
-  extended_box box = {.radius = (int)radius};
-  box.whole = (uint32_t)((float)(1u << 24) / (radius * 2.0f + 1.0f));
-  box.part = ((1u << 24) - (2u * (uint32_t)box.radius + 1u) * box.whole) / 2u;
+  ss_extended_box box = {.radius = (int)radius};
+  box.whole = (uint32_t)((float)(1u << SS_BLUR_ONE_BITS) / (radius * 2.0f + 1.0f));
+  box.part = ((1u << SS_BLUR_ONE_BITS) - (2u * (uint32_t)box.radius + 1u) * box.whole) / 2u;
   return box;
 }
 
-/* n bytes: the box over source[0..2 * radius + 2], the first and last of which are the ends. Up to MAX_SIGMA the radius
- * is at most 100, so that a sum fits in 16 bits and its product in 32. */
-SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box box, size_t n, uint8_t *out) {
+SS_MULTIVERSION void ss_box_plain(const uint8_t *const *source, ss_extended_box box, size_t n, uint8_t *out) {
   const int ends = 2 * box.radius + 2;
   if (n < SS_LANES) {
     for (size_t j = 0; j < n; j++) {
@@ -49,7 +41,7 @@ SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box 
         sum += source[k][j];
       }
       const uint32_t both = (uint32_t)source[0][j] + source[ends][j];
-      out[j] = (uint8_t)((sum * box.whole + both * box.part + (1u << 23)) >> 24);
+      out[j] = (uint8_t)((sum * box.whole + both * box.part + (1u << (SS_BLUR_ONE_BITS - 1))) >> SS_BLUR_ONE_BITS);
     }
     return;
   }
@@ -66,7 +58,7 @@ SS_MULTIVERSION static void box_pass(const uint8_t *const *source, extended_box 
     }
     const ss_lanes_unsigned total = __builtin_convertvector(sum, ss_lanes_unsigned) * box.whole +
                                     __builtin_convertvector(both, ss_lanes_unsigned) * box.part;
-    const ss_lanes rounded = (ss_lanes)((total + (1u << 23)) >> 24);
+    const ss_lanes rounded = (ss_lanes)((total + (1u << (SS_BLUR_ONE_BITS - 1))) >> SS_BLUR_ONE_BITS);
     ss_lanes_store(out + j, &rounded);
   }
 }
@@ -82,7 +74,8 @@ ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss
   if (sigma == 0.0f) {
     return SS_OK;
   }
-  const extended_box box = box_make(sigma);
+  const ss_extended_box box = box_make(sigma);
+  const ss_pixel_kernels *kernels = ss_pixel_kernels_best();
   const size_t channels = (size_t)image->channels;
   const size_t row = (size_t)image->width * channels;
   const int border = box.radius + 1;
@@ -105,7 +98,7 @@ ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss
         ((uint8_t *)line)[i] = from[i % channels];
         middle[row + i] = from[row - channels + i % channels];
       }
-      box_pass(source, box, row, result);
+      kernels->box(source, box, row, result);
     }
   }
   uint8_t *from = rows, *to = image->pixels;
@@ -114,7 +107,7 @@ ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss
       for (int k = 0; k <= 2 * border; k++) {
         source[k] = from + row * (size_t)between(y - border + k, 0, image->height - 1);
       }
-      box_pass(source, box, row, to + row * (size_t)y);
+      kernels->box(source, box, row, to + row * (size_t)y);
     }
     uint8_t *other = from;
     from = to;

@@ -1,5 +1,6 @@
 #include "augment/colour.h"
 
+#include "augment/kernels.h"
 #include "base/compiler.h"
 
 #include <math.h>
@@ -10,8 +11,8 @@
 
 #define PIECE 256 /* pixels whose channels are taken apart at a time */
 
-/* Sixteen-bit weights of red, green and blue in the luma (ITU-R 601-2), which add up to 1. */
-#define LUMA(r, g, b) (((uint32_t)(r)*19595u + (uint32_t)(g)*38470u + (uint32_t)(b)*7471u + 0x8000u) >> 16)
+#define LUMA(r, g, b) \
+  (((uint32_t)(r)*SS_LUMA_RED + (uint32_t)(g)*SS_LUMA_GREEN + (uint32_t)(b)*SS_LUMA_BLUE + SS_LUMA_ROUNDING) >> 16)
 
 /* base + factor * (value - base), cut towards zero and clipped. */
 #define BLEND(base, factor, value) clip((int)((float)(base) + (factor) * (float)((int)(value) - (int)(base))))
@@ -46,13 +47,21 @@ static inline void merge(const colour_planes *restrict planes, size_t n, uint8_t
   }
 }
 
-SS_MULTIVERSION static void blend_with(uint8_t *pixels, size_t n, int base, float factor) {
+void ss_look_up_plain(uint8_t *bytes, size_t n, const uint8_t table[256]) {
   for (size_t i = 0; i < n; i++) {
-    pixels[i] = BLEND(base, factor, pixels[i]);
+    bytes[i] = table[bytes[i]];
   }
 }
 
-SS_MULTIVERSION static uint64_t luma_sum(const uint8_t *pixels, size_t n) {
+static void blend_with(uint8_t *pixels, size_t n, int base, float factor) {
+  uint8_t table[256];
+  for (int i = 0; i < 256; i++) {
+    table[i] = BLEND(base, factor, i);
+  }
+  ss_pixel_kernels_best()->look_up(pixels, n, table);
+}
+
+SS_MULTIVERSION uint64_t ss_luma_sum_plain(const uint8_t *pixels, size_t n) {
   uint64_t total = 0;
   for (size_t start = 0; start < n; start += PIECE) {
     const size_t count = n - start < PIECE ? n - start : PIECE;
@@ -75,8 +84,7 @@ SS_MULTIVERSION static uint64_t byte_sum(const uint8_t *pixels, size_t n) {
   return total;
 }
 
-/* Factor 0 is the grey picture, 1 the picture itself. */
-SS_MULTIVERSION static void saturate(uint8_t *pixels, size_t n, float factor) {
+SS_MULTIVERSION void ss_saturate_plain(uint8_t *pixels, size_t n, float factor) {
   for (size_t start = 0; start < n; start += PIECE) {
     const size_t count = n - start < PIECE ? n - start : PIECE;
     colour_planes planes;
@@ -91,7 +99,7 @@ SS_MULTIVERSION static void saturate(uint8_t *pixels, size_t n, float factor) {
   }
 }
 
-SS_MULTIVERSION static void gray_pixels(uint8_t *pixels, size_t n) {
+SS_MULTIVERSION void ss_gray_plain(uint8_t *pixels, size_t n) {
   for (size_t start = 0; start < n; start += PIECE) {
     const size_t count = n - start < PIECE ? n - start : PIECE;
     colour_planes planes;
@@ -106,9 +114,9 @@ SS_MULTIVERSION static void gray_pixels(uint8_t *pixels, size_t n) {
   }
 }
 
-/* To 8-bit hue, saturation and value, `turn` added to the hue modulo 256, and back. Each product and quotient has the
- * precision it has in Pillow (float or double): one hue level apart is several levels of a colour apart. */
-SS_MULTIVERSION static void turn_hue(uint8_t *pixels, size_t n, int turn) {
+/* Each product and quotient has the precision it has in Pillow (float or double): one hue level apart is several levels
+ * of a colour apart. */
+SS_MULTIVERSION void ss_turn_hue_plain(uint8_t *pixels, size_t n, int turn) {
   for (size_t start = 0; start < n; start += PIECE) {
     const size_t count = n - start < PIECE ? n - start : PIECE;
     colour_planes planes;
@@ -155,26 +163,27 @@ void ss_adjust_brightness(ss_image *image, float factor) {
 
 void ss_adjust_contrast(ss_image *image, float factor) {
   const size_t n = pixel_count(image);
-  const uint64_t sum = image->channels == 3 ? luma_sum(image->pixels, n) : byte_sum(image->pixels, n);
+  const uint64_t sum =
+      image->channels == 3 ? ss_pixel_kernels_best()->luma_sum(image->pixels, n) : byte_sum(image->pixels, n);
   const int mean = (int)((double)sum / (double)n + 0.5);
   blend_with(image->pixels, n * (size_t)image->channels, mean, factor);
 }
 
 void ss_adjust_saturation(ss_image *image, float factor) {
   if (image->channels == 3) {
-    saturate(image->pixels, pixel_count(image), factor);
+    ss_pixel_kernels_best()->saturate(image->pixels, pixel_count(image), factor);
   }
 }
 
 void ss_adjust_hue(ss_image *image, float factor) {
   if (image->channels == 3) {
-    turn_hue(image->pixels, pixel_count(image), (int)((double)factor * 255.0) & 255);
+    ss_pixel_kernels_best()->turn_hue(image->pixels, pixel_count(image), (int)((double)factor * 255.0) & 255);
   }
 }
 
 void ss_to_gray(ss_image *image) {
   if (image->channels == 3) {
-    gray_pixels(image->pixels, pixel_count(image));
+    ss_pixel_kernels_best()->gray(image->pixels, pixel_count(image));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "augment/resize.h"
 
+#include "augment/kernels.h"
 #include "augment/lanes.h"
 #include "base/compiler.h"
 
@@ -10,17 +11,7 @@
 #pragma clang fp contract(off)
 #endif
 
-#define PRECISION 22 /* bits of a weight: 8 more for the pixel and 2 for weights beyond 1 fit in 32 */
 #define PI 3.14159265358979323846
-
-/* The weights of one direction. Output i is the sum over k < count[i] of weight[i * stride + k] * input first[i] + k.
- */
-typedef struct filter_taps {
-  int *first;
-  int *count;
-  int32_t *weight;
-  int stride;
-} filter_taps;
 
 static double filter_support(ss_resample filter) {
   switch (filter) {
@@ -62,7 +53,8 @@ static double filter_value(ss_resample filter, double x) {
 
 static int taps_stride(int in_size, int out_size, ss_resample filter) {
   const double scale = fmax((double)in_size / out_size, 1.0);
-  return (int)ceil(filter_support(filter) * scale) * 2 + 1;
+  const int most = (int)ceil(filter_support(filter) * scale) * 2 + 1;
+  return (most + SS_TAP_MULTIPLE - 1) / SS_TAP_MULTIPLE * SS_TAP_MULTIPLE;
 }
 
 static size_t taps_bytes(int stride, int count) {
@@ -70,11 +62,11 @@ static size_t taps_bytes(int stride, int count) {
 }
 
 /* Lays out the weights of outputs from..from+count-1 of in_size -> out_size in `memory` (taps_bytes, aligned to 8). */
-static filter_taps taps_fill(int in_size, int out_size, int from, int count, ss_resample filter, void *memory) {
+static ss_filter_taps taps_fill(int in_size, int out_size, int from, int count, ss_resample filter, void *memory) {
   const double scale = (double)in_size / out_size;
   const double stretch = fmax(scale, 1.0);
   const double support = filter_support(filter) * stretch;
-  filter_taps taps = {.stride = taps_stride(in_size, out_size, filter)};
+  ss_filter_taps taps = {.stride = taps_stride(in_size, out_size, filter)};
   double *value = memory;
   taps.first = (int *)(value + taps.stride);
   taps.count = taps.first + count;
@@ -91,8 +83,11 @@ static filter_taps taps_fill(int in_size, int out_size, int from, int count, ss_
     }
     int32_t *weight = taps.weight + (size_t)i * (size_t)taps.stride;
     for (int k = 0; k < high - low; k++) {
-      const double share = (sum != 0.0 ? value[k] / sum : value[k]) * (1 << PRECISION);
+      const double share = (sum != 0.0 ? value[k] / sum : value[k]) * (1 << SS_TAP_BITS);
       weight[k] = (int32_t)(share < 0.0 ? share - 0.5 : share + 0.5);
+    }
+    for (int k = high - low; k < taps.stride; k++) {
+      weight[k] = 0;
     }
     taps.first[i] = low;
     taps.count[i] = high - low;
@@ -156,35 +151,34 @@ static void columns_to_rows(uint8_t *columns, uint8_t *work, size_t n, int rows,
 }
 
 /* Sixteen transposed rows: `outputs` pixels of `channels` columns. */
-SS_MULTIVERSION static void convolve_columns(const uint8_t *restrict columns, const filter_taps *taps, int outputs,
+SS_MULTIVERSION static void convolve_columns(const uint8_t *restrict columns, const ss_filter_taps *taps, int outputs,
                                              size_t channels, uint8_t *restrict strip) {
   for (int x = 0; x < outputs; x++) {
     const int32_t *weight = taps->weight + (size_t)x * (size_t)taps->stride;
     const uint8_t *source = columns + (size_t)taps->first[x] * channels * SS_LANES;
     for (size_t c = 0; c < channels; c++) {
       ss_lanes sum = {0};
-      sum += 1 << (PRECISION - 1);
+      sum += 1 << (SS_TAP_BITS - 1);
       for (int k = 0; k < taps->count[x]; k++) {
         ss_lanes pixel;
         ss_lanes_load(&pixel, source + ((size_t)k * channels + c) * SS_LANES);
         sum += pixel * weight[k];
       }
-      sum >>= PRECISION;
+      sum >>= SS_TAP_BITS;
       ss_lanes_store(strip + ((size_t)x * channels + c) * SS_LANES, &sum);
     }
   }
 }
 
-/* One output row of n bytes: the weighted sum of `count` rows, `pitch` apart. */
-SS_MULTIVERSION static void convolve_rows(const uint8_t *restrict rows, size_t pitch, const int32_t *weight, int count,
-                                          size_t n, uint8_t *restrict out) {
+SS_MULTIVERSION void ss_combine_rows_plain(const uint8_t *rows, size_t pitch, const int32_t *weight, int count,
+                                           size_t n, uint8_t *out) {
   if (n < SS_LANES) {
     for (size_t j = 0; j < n; j++) {
-      int32_t sum = 1 << (PRECISION - 1);
+      int32_t sum = 1 << (SS_TAP_BITS - 1);
       for (int k = 0; k < count; k++) {
         sum += weight[k] * rows[pitch * (size_t)k + j];
       }
-      sum >>= PRECISION;
+      sum >>= SS_TAP_BITS;
       out[j] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
     }
     return;
@@ -192,13 +186,13 @@ SS_MULTIVERSION static void convolve_rows(const uint8_t *restrict rows, size_t p
   for (size_t start = 0; start < n; start += SS_LANES) {
     const size_t j = start + SS_LANES <= n ? start : n - SS_LANES; /* the last step overlaps the one before */
     ss_lanes sum = {0};
-    sum += 1 << (PRECISION - 1);
+    sum += 1 << (SS_TAP_BITS - 1);
     for (int k = 0; k < count; k++) {
       ss_lanes pixel;
       ss_lanes_load(&pixel, rows + pitch * (size_t)k + j);
       sum += pixel * weight[k];
     }
-    sum >>= PRECISION;
+    sum >>= SS_TAP_BITS;
     ss_lanes_store(out + j, &sum);
   }
 }
@@ -215,7 +209,7 @@ typedef struct plane {
 } plane;
 
 /* The horizontal pass over `rows` rows: `used` bytes of each come in, `outputs` pixels go out, rows without a gap. */
-static ss_status pass_across(plane in, int rows, size_t used, const filter_taps *taps, int outputs, size_t channels,
+static ss_status pass_across(plane in, int rows, size_t used, const ss_filter_taps *taps, int outputs, size_t channels,
                              ss_view_scratch *scratch, uint8_t *out, ss_error *error) {
   const size_t row = (size_t)outputs * channels;
   const size_t longest = used > row ? used : row;
@@ -232,15 +226,16 @@ static ss_status pass_across(plane in, int rows, size_t used, const filter_taps 
 }
 
 /* The vertical pass: `outputs` rows of `row` bytes, without a gap. */
-static void pass_down(plane in, const filter_taps *taps, int outputs, size_t row, uint8_t *out) {
+static void pass_down(plane in, const ss_filter_taps *taps, int outputs, size_t row, uint8_t *out) {
+  const ss_pixel_kernels *kernels = ss_pixel_kernels_best();
   for (int y = 0; y < outputs; y++) {
-    convolve_rows(in.pixels + in.pitch * (size_t)taps->first[y], in.pitch,
-                  taps->weight + (size_t)y * (size_t)taps->stride, taps->count[y], row, out + row * (size_t)y);
+    kernels->combine_rows(in.pixels + in.pitch * (size_t)taps->first[y], in.pitch,
+                          taps->weight + (size_t)y * (size_t)taps->stride, taps->count[y], row, out + row * (size_t)y);
   }
 }
 
 /* Makes the taps start at the first pixel that any of them needs; returns that pixel, the number needed in `used`. */
-static int taps_trim(filter_taps *taps, int count, int *used) {
+static int taps_trim(ss_filter_taps *taps, int count, int *used) {
   const int first = taps->first[0];
   for (int i = 0; i < count; i++) {
     taps->first[i] -= first;
@@ -269,7 +264,7 @@ ss_status ss_resize_window(const ss_image *in, ss_box box, int width, int height
   SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_TAPS, bytes_x + taps_bytes(stride_y, window.height), &memory, error));
   /* A side that stays as it is has no pass. */
   const bool same_width = box.width == width, same_height = box.height == height;
-  filter_taps across = {0}, down = {0};
+  ss_filter_taps across = {0}, down = {0};
   int first_column = window.left, columns = window.width, first_row = window.top, rows = window.height;
   if (!same_width) {
     across = taps_fill(box.width, width, window.left, window.width, filter, memory);

@@ -1,5 +1,7 @@
 #include "augment/rotate.h"
 
+#include "augment/kernels.h"
+
 #include <string.h>
 
 /* Pixel (x, y) of the result is the pixel of `in` at start + x * step_x + y * step_y; inlined with `channels` known, so
@@ -51,14 +53,19 @@ static inline void mirror_row(uint8_t *row, int width, const size_t channels) {
   }
 }
 
+void ss_mirror_plain(uint8_t *pixels, int width, int height) {
+  for (int y = 0; y < height; y++) {
+    mirror_row(pixels + 3 * (size_t)y * (size_t)width, width, 3);
+  }
+}
+
 void ss_flip_horizontal(ss_image *image) {
+  if (image->channels == 3) {
+    ss_pixel_kernels_best()->mirror(image->pixels, image->width, image->height);
+    return;
+  }
   for (int y = 0; y < image->height; y++) {
-    uint8_t *row = image->pixels + (size_t)y * (size_t)image->width * (size_t)image->channels;
-    if (image->channels == 3) {
-      mirror_row(row, image->width, 3);
-    } else {
-      mirror_row(row, image->width, 1);
-    }
+    mirror_row(image->pixels + (size_t)y * (size_t)image->width, image->width, 1);
   }
 }
 
