@@ -43,6 +43,9 @@ void ss_mirror_avx512(uint8_t *pixels, int width, int height);
 void ss_box_avx512(const uint8_t *const *source, ss_extended_box box, size_t n, uint8_t *out);
 void ss_combine_rows_avx512(const uint8_t *rows, size_t pitch, const int32_t *weight, int count, size_t n,
                             uint8_t *out);
+bool ss_across_fits_avx512(const ss_filter_taps *taps, int outputs);
+void ss_across_avx512(const uint8_t *rows, size_t pitch, int height, size_t used, const ss_filter_taps *taps,
+                      int outputs, uint8_t *out);
 
 #endif
 #endif

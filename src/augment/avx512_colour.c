@@ -13,7 +13,9 @@ const ss_pixel_kernels ss_pixel_kernels_avx512 = {.look_up = ss_look_up_avx512,
                                                   .turn_hue = ss_turn_hue_avx512,
                                                   .mirror = ss_mirror_avx512,
                                                   .box = ss_box_avx512,
-                                                  .combine_rows = ss_combine_rows_avx512};
+                                                  .combine_rows = ss_combine_rows_avx512,
+                                                  .across_fits = ss_across_fits_avx512,
+                                                  .across = ss_across_avx512};
 
 /* Sixteen pixels from `place` on of n, as many as there are. The next ones are to be loaded before these are stored:
  * the processor takes a masked store for 64 bytes, and a load that overlaps them would wait for it. */

@@ -50,6 +50,12 @@ typedef struct ss_pixel_kernels {
   void (*box)(const uint8_t *const *source, ss_extended_box box, size_t n, uint8_t *out);
   /* One output row of n bytes: `count` rows, `pitch` apart, with the weights. */
   void (*combine_rows)(const uint8_t *rows, size_t pitch, const int32_t *weight, int count, size_t n, uint8_t *out);
+  /* Whether `across` can do it. */
+  bool (*across_fits)(const ss_filter_taps *taps, int outputs);
+  /* The horizontal pass over rows of RGB pixels, `pitch` apart, `used` bytes of each: `outputs` pixels a row without a
+   * gap. */
+  void (*across)(const uint8_t *rows, size_t pitch, int height, size_t used, const ss_filter_taps *taps, int outputs,
+                 uint8_t *out);
 } ss_pixel_kernels;
 
 extern const ss_pixel_kernels ss_pixel_kernels_plain;

@@ -212,6 +212,11 @@ typedef struct plane {
 static ss_status pass_across(plane in, int rows, size_t used, const ss_filter_taps *taps, int outputs, size_t channels,
                              ss_view_scratch *scratch, uint8_t *out, ss_error *error) {
   const size_t row = (size_t)outputs * channels;
+  const ss_pixel_kernels *kernels = ss_pixel_kernels_best();
+  if (channels == 3 && kernels->across_fits(taps, outputs)) {
+    kernels->across(in.pixels, in.pitch, rows, used, taps, outputs, out);
+    return SS_OK;
+  }
   const size_t longest = used > row ? used : row;
   void *columns, *strip;
   SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_COLUMNS, longest * SS_LANES, &columns, error));

@@ -136,10 +136,10 @@ static void boxes(void **state) {
   free(rows);
 }
 
-/* Weights of 22 bits, some negative, which need not add up to 1: both clip. */
+/* Weights of 22 bits, some negative, which add up to less than 1.5: what comes out is clipped. */
 static void draw_weights(int32_t *weight, int count, int stride, ss_random *random) {
   for (int k = 0; k < stride; k++) {
-    const int32_t share = (int32_t)ss_random_below(random, (2u << SS_TAP_BITS) / (uint32_t)count);
+    const int32_t share = (int32_t)ss_random_below(random, (3u << (SS_TAP_BITS - 1)) / (uint32_t)count);
     weight[k] = k >= count ? 0 : k % 3 == 2 ? -share / 3 : share;
   }
 }
@@ -166,6 +166,58 @@ static void combined_rows(void **state) {
   free(rows);
 }
 
+/* Pixels of a row as one would write it down. */
+static void across_simply(const uint8_t *row, const ss_filter_taps *taps, int outputs, uint8_t *out) {
+  for (int x = 0; x < outputs; x++) {
+    for (int c = 0; c < 3; c++) {
+      int64_t sum = 1 << (SS_TAP_BITS - 1);
+      for (int k = 0; k < taps->count[x]; k++) {
+        sum += (int64_t)taps->weight[x * taps->stride + k] * row[3 * (taps->first[x] + k) + c];
+      }
+      sum >>= SS_TAP_BITS;
+      out[3 * x + c] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+    }
+  }
+}
+
+static void rows_across(void **state) {
+  (void)state;
+  need_avx512();
+  enum { most = 30, stride = 16 };
+  int first[most], count[most], fitted = 0;
+  int32_t weight[most * stride];
+  ss_random random = ss_random_stream(7, SS_RANDOM_VIEWS, 0, 0, 0);
+  for (int trial = 0; trial < 600; trial++) {
+    const int outputs = 1 + (int)ss_random_below(&random, most), longest = 1 + (int)ss_random_below(&random, stride);
+    const int step = 1 + (int)ss_random_below(&random, 8), height = 1 + (int)ss_random_below(&random, 3);
+    const ss_filter_taps taps = {.first = first, .count = count, .weight = weight, .stride = stride};
+    int used = 0;
+    for (int x = 0; x < outputs; x++) {
+      first[x] = x == 0 ? 0 : first[x - 1] + (int)ss_random_below(&random, (uint32_t)step);
+      count[x] = 1 + (int)ss_random_below(&random, (uint32_t)longest);
+      draw_weights(weight + x * stride, count[x], stride, &random);
+      used = first[x] + count[x] > used ? first[x] + count[x] : used;
+    }
+    if (!FAST->across_fits(&taps, outputs)) {
+      continue;
+    }
+    fitted++;
+    const size_t pitch = 3 * (size_t)used + 5, size = pitch * (size_t)(height - 1) + 3 * (size_t)used;
+    const size_t out_size = 3 * (size_t)outputs * (size_t)height;
+    uint8_t *rows = malloc(size), *a, *b;
+    assert_non_null(rows);
+    fill(rows, size);
+    make_pair(out_size, &a, &b);
+    for (int y = 0; y < height; y++) {
+      across_simply(rows + pitch * (size_t)y, &taps, outputs, a + 3 * outputs * y);
+    }
+    FAST->across(rows, pitch, height, 3 * (size_t)used, &taps, outputs, b);
+    expect_same(a, b, out_size);
+    free(rows);
+  }
+  assert_true(fitted > 200);
+}
+
 #endif
 
 /* Sums of a long picture do not overflow, and clipping is not left to the processor. */
@@ -190,6 +242,7 @@ int main(void) {
     cmocka_unit_test(hues_of_all_colours),
     cmocka_unit_test(boxes),
     cmocka_unit_test(combined_rows),
+    cmocka_unit_test(rows_across),
 #endif
     cmocka_unit_test(the_best_kernels_agree_with_arithmetic),
   };
