@@ -139,19 +139,6 @@ static void test_world_writes_wide_jpeg_files(void **state) {
   ss_image_free(&image);
 }
 
-static void test_bench_loader_tells_its_figures(void **state) {
-  (void)state;
-  expect("bench loader world --size 16 --batch 8 --threads 1 --images 40 --json", 0, "pictures/s");
-  cJSON *json = last_line();
-  assert_true(number(json, "images") == 40 && number(json, "images_per_s") > 0);
-  assert_true(number(json, "views_per_s") > 1.99 * number(json, "images_per_s"));
-  assert_true(number(json, "decode_us") > 0 && number(json, "views_us") > 0 && number(json, "read_us") > 0);
-  cJSON_Delete(json);
-  expect("bench loader world --batch 61", 2, "--batch");
-  expect("bench lader world", 2, "did you mean loader");
-  expect("bench loader", 2, "usage: selfsup bench");
-}
-
 static void test_world_refuses_wrong_words(void **state) {
   (void)state;
   expect("world", 2, "usage: selfsup world images OUT");
@@ -232,7 +219,6 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_world_writes_its_pictures),
       cmocka_unit_test(test_world_writes_wide_jpeg_files),
-      cmocka_unit_test(test_bench_loader_tells_its_figures),
       cmocka_unit_test(test_world_refuses_wrong_words),
       cmocka_unit_test(test_recall_of_the_test_part),
       cmocka_unit_test(test_a_picture_finds_itself),
