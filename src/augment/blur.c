@@ -5,6 +5,8 @@
 #include "base/compiler.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 #ifdef __clang__
 #pragma clang fp contract(off)
@@ -63,8 +65,43 @@ SS_MULTIVERSION void ss_box_plain(const uint8_t *const *source, ss_extended_box 
   }
 }
 
-static int between(int value, int low, int high) {
-  return value < low ? low : value > high ? high : value;
+/* The picture with room around it for what lies beyond its border, so that a pass is one long row of bytes. */
+typedef struct bordered {
+  size_t row;    /* bytes of the picture's rows */
+  size_t pitch;  /* from row to row */
+  size_t side;   /* bytes of the border left and right */
+  size_t border; /* its rows above and below */
+  size_t height;
+} bordered;
+
+/* Repeats the first and last pixel of each row. */
+static void repeat_sides(const bordered *b, size_t channels, uint8_t *pixels) {
+  for (size_t y = 0; y < b->height; y++) {
+    uint8_t *row = pixels + (b->border + y) * b->pitch + b->side;
+    for (size_t i = 0; i < b->side; i++) {
+      row[(ptrdiff_t)i - (ptrdiff_t)b->side] = row[i % channels];
+      row[b->row + i] = row[b->row - channels + i % channels];
+    }
+  }
+}
+
+/* Repeats the first and last row. */
+static void repeat_ends(const bordered *b, uint8_t *pixels) {
+  const uint8_t *first = pixels + b->border * b->pitch, *last = first + (b->height - 1) * b->pitch;
+  for (size_t y = 0; y < b->border; y++) {
+    memcpy(pixels + y * b->pitch, first, b->pitch);
+    memcpy(pixels + (b->border + b->height + y) * b->pitch, last, b->pitch);
+  }
+}
+
+/* One pass, neighbours `step` bytes apart. What comes out in the borders is not used. */
+static void pass(const bordered *b, ss_extended_box box, size_t step, const uint8_t *from, uint8_t *to) {
+  const uint8_t *source[2 * ((int)MAX_SIGMA * 2 + 2) + 1];
+  const size_t start = b->border * b->pitch + b->side, length = b->height * b->pitch - 2 * b->side;
+  for (int k = 0; k < 2 * box.radius + 3; k++) {
+    source[k] = from + start + (size_t)k * step - (size_t)(box.radius + 1) * step;
+  }
+  ss_pixel_kernels_best()->box(source, box, length, to + start);
 }
 
 ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss_error *error) {
@@ -75,48 +112,36 @@ ss_status ss_blur_box(ss_image *image, float sigma, ss_view_scratch *scratch, ss
     return SS_OK;
   }
   const ss_extended_box box = box_make(sigma);
-  const ss_pixel_kernels *kernels = ss_pixel_kernels_best();
   const size_t channels = (size_t)image->channels;
-  const size_t row = (size_t)image->width * channels;
-  const int border = box.radius + 1;
-  const size_t padded = row + 2 * (size_t)border * channels;
-  void *line, *rows;
-  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_LINE, padded, &line, error));
-  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_ROWS, row * (size_t)image->height, &rows, error));
-  const uint8_t *source[2 * ((int)MAX_SIGMA * 2 + 2) + 1];
-
-  uint8_t *middle = (uint8_t *)line + (size_t)border * channels;
-  for (int k = 0; k <= 2 * border; k++) {
-    source[k] = (const uint8_t *)line + (size_t)k * channels;
+  bordered b = {
+      .row = (size_t)image->width * channels, .border = (size_t)box.radius + 1, .height = (size_t)image->height};
+  b.side = b.border * channels;
+  b.pitch = b.row + 2 * b.side;
+  const size_t bytes = (b.height + 2 * b.border) * b.pitch;
+  void *memory[2];
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_LINE, bytes, &memory[0], error));
+  SS_TRY(ss_scratch_get(scratch, SS_SCRATCH_ROWS, bytes, &memory[1], error));
+  uint8_t *from = memory[0], *to = memory[1];
+  for (size_t y = 0; y < b.height; y++) {
+    memcpy(from + (b.border + y) * b.pitch + b.side, image->pixels + y * b.row, b.row);
   }
-  for (int y = 0; y < image->height; y++) {
-    uint8_t *result = (uint8_t *)rows + row * (size_t)y;
-    const uint8_t *from = image->pixels + row * (size_t)y;
-    for (int pass = 0; pass < PASSES; pass++, from = result) {
-      memcpy(middle, from, row);
-      for (size_t i = 0; i < (size_t)border * channels; i++) {
-        ((uint8_t *)line)[i] = from[i % channels];
-        middle[row + i] = from[row - channels + i % channels];
-      }
-      kernels->box(source, box, row, result);
+  for (int i = 0; i < 2 * PASSES; i++) {
+    const bool across = i < PASSES;
+    if (across) {
+      repeat_sides(&b, channels, from);
+    } else {
+      repeat_ends(&b, from);
     }
-  }
-  uint8_t *from = rows, *to = image->pixels;
-  for (int pass = 0; pass < PASSES; pass++) {
-    for (int y = 0; y < image->height; y++) {
-      for (int k = 0; k <= 2 * border; k++) {
-        source[k] = from + row * (size_t)between(y - border + k, 0, image->height - 1);
-      }
-      kernels->box(source, box, row, to + row * (size_t)y);
-    }
+    pass(&b, box, across ? channels : b.pitch, from, to);
     uint8_t *other = from;
     from = to;
     to = other;
   }
+  for (size_t y = 0; y < b.height; y++) {
+    memcpy(image->pixels + y * b.row, from + (b.border + y) * b.pitch + b.side, b.row);
+  }
   return SS_OK;
 }
-
-_Static_assert(PASSES % 2 == 1, "the vertical passes must end in the picture");
 
 /* sum[j] += weight * in[j]. */
 SS_MULTIVERSION static void add_bytes(const uint8_t *restrict in, float weight, size_t n, float *restrict sum) {

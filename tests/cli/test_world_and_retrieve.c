@@ -217,12 +217,9 @@ static void test_retrieve_refuses_wrong_words(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_world_writes_its_pictures),
-      cmocka_unit_test(test_world_writes_wide_jpeg_files),
-      cmocka_unit_test(test_world_refuses_wrong_words),
-      cmocka_unit_test(test_recall_of_the_test_part),
-      cmocka_unit_test(test_a_picture_finds_itself),
-      cmocka_unit_test(test_without_labels),
+      cmocka_unit_test(test_world_writes_its_pictures),    cmocka_unit_test(test_world_writes_wide_jpeg_files),
+      cmocka_unit_test(test_world_refuses_wrong_words),    cmocka_unit_test(test_recall_of_the_test_part),
+      cmocka_unit_test(test_a_picture_finds_itself),       cmocka_unit_test(test_without_labels),
       cmocka_unit_test(test_retrieve_refuses_wrong_words),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
