@@ -115,8 +115,8 @@ SS_AVX512_INLINE quad quad_prepare(const ss_filter_taps *taps, int x, int count,
     q.place[g] = _mm512_add_epi8(start, _mm512_set1_epi8((char)(12 * g)));
     __m128i digit[QUAD][3];
     for (int i = 0; i < QUAD; i++) {
-      const size_t output = (size_t)(x + (i < count ? i : count - 1));
-      const digits d = digits_of(taps->weight + output * (size_t)taps->stride + SS_TAP_MULTIPLE * g);
+      const int output = x + (i < count ? i : count - 1);
+      const digits d = digits_of(taps->weight + (ptrdiff_t)output * taps->stride + (ptrdiff_t)SS_TAP_MULTIPLE * g);
       digit[i][0] = d.low;
       digit[i][1] = d.middle;
       digit[i][2] = d.high;
