@@ -172,24 +172,8 @@ SS_AVX512_INLINE __m512i hue_of(__m512 sixth) {
   return _mm512_cvttps_epi32(_mm512_mul_round_ps(hue, _mm512_set1_ps(255.0f), CUT));
 }
 
-/* (int)(value * (1 - strength * (1 - part)) + 0.5) in double precision. */
-SS_AVX512_INLINE __m256i rising_of_eight(__m256i value, __m256 strength, __m256 part) {
-  const __m512d one = _mm512_set1_pd(1.0), half = _mm512_set1_pd(0.5);
-  const __m512d share = _mm512_mul_pd(_mm512_cvtps_pd(strength), _mm512_sub_pd(one, _mm512_cvtps_pd(part)));
-  const __m512d product = _mm512_mul_pd(_mm512_cvtepi32_pd(value), _mm512_sub_pd(one, share));
-  return _mm512_cvttpd_epi32(_mm512_add_pd(product, half));
-}
-
-SS_AVX512_INLINE __m512i rising(__m512i value, __m512 strength, __m512 part) {
-  const __m256i low =
-      rising_of_eight(_mm512_castsi512_si256(value), _mm512_castps512_ps256(strength), _mm512_castps512_ps256(part));
-  const __m256i high = rising_of_eight(_mm512_extracti32x8_epi32(value, 1), _mm512_extractf32x8_ps(strength, 1),
-                                       _mm512_extractf32x8_ps(part, 1));
-  return _mm512_inserti32x8(_mm512_castsi256_si512(low), high, 1);
-}
-
 /* What the plain version computes, with its divisions by constants replaced and its double precision kept only where
- * the result depends on it; the test goes through all colours. */
+ * the result depends on it: equal for all colours and turns (the test takes all colours and three turns). */
 SS_AVX512 void ss_turn_hue_avx512(uint8_t *pixels, size_t n, int turn) {
   const __m512i places[3] = {ss_channel_places(0), ss_channel_places(1), ss_channel_places(2)};
   const __m512i packed = ss_packed_places();
@@ -240,7 +224,9 @@ SS_AVX512 void ss_turn_hue_avx512(uint8_t *pixels, size_t n, int turn) {
     const __m512 value_float = _mm512_cvtepi32_ps(value);
     const __m512i falling = _mm512_cvttps_epi32(_mm512_fnmadd_round_ps(
         value_float, _mm512_mul_ps(strength, part), _mm512_add_ps(value_float, _mm512_set1_ps(0.5f)), CUT));
-    const __m512i high = rising(value, strength, part);
+    const __m512i high =
+        _mm512_cvttps_epi32(_mm512_fnmadd_round_ps(value_float, _mm512_fnmadd_ps(strength, part, strength),
+                                                   _mm512_add_ps(value_float, _mm512_set1_ps(0.5f)), CUT));
     const __m512i pair = _mm512_or_si512(value, _mm512_slli_epi32(falling, 8));
     const __m512i other = _mm512_or_si512(_mm512_slli_epi32(low, 16), _mm512_slli_epi32(high, 24));
     const __m512i choice = _mm512_or_si512(_mm512_permutexvar_epi32(sector, choices), lane_base);
