@@ -1,7 +1,9 @@
-/* Binds the AMX kernels (amx_convolution.h) to convolution nodes. */
+/* Binds the AMX kernels, those of bf16 (amx_convolution.h) and those of float32 (split_convolution.h), to convolution
+ * nodes. */
 #include "engine/cpu/amx_convolution.h"
 #include "engine/cpu/convolution_geometry.h"
 #include "engine/cpu/convolution_ways.h"
+#include "engine/cpu/split_convolution.h"
 
 #include <limits.h>
 
@@ -33,7 +35,8 @@ static bool describe(const ss_convolution_geometry *g, ss_amx_convolution *shape
 bool ss_convolution_amx_fits(const ss_node *node) {
   const ss_convolution_geometry g = ss_convolution_geometry_of(node);
   ss_amx_convolution shape;
-  if (!ss_amx_available() || g.x->dtype != SS_BF16 || g.y->dtype != SS_BF16 || !describe(&g, &shape)) {
+  const bool dtypes = g.x->dtype == g.y->dtype && (g.x->dtype == SS_BF16 || g.x->dtype == SS_F32);
+  if (!ss_amx_available() || !dtypes || !describe(&g, &shape)) {
     return false;
   }
   const bool supported = node->operation == SS_OP_CONVOLUTION_BACKWARD_DATA
@@ -55,21 +58,55 @@ bool ss_convolution_amx_supports(const ss_node *node) {
 ss_status ss_convolution_amx_prepare(ss_step *step, ss_error *error) {
   (void)error;
   const ss_convolution_geometry g = ss_convolution_geometry_of(step->node);
+  const bool split = g.x->dtype == SS_F32;
   ss_amx_convolution shape;
   if (describe(&g, &shape)) {
     switch (step->node->operation) {
       case SS_OP_CONVOLUTION_BACKWARD_DATA:
-        step->scratch_bytes = ss_amx_convolution_data_scratch(&shape, step->threads);
+        step->scratch_bytes = split ? ss_split_convolution_data_scratch(&shape, step->threads)
+                                    : ss_amx_convolution_data_scratch(&shape, step->threads);
         break;
       case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
-        step->scratch_bytes = ss_amx_convolution_weight_scratch(&shape, step->threads);
+        step->scratch_bytes = split ? ss_split_convolution_weight_scratch(&shape, step->threads)
+                                    : ss_amx_convolution_weight_scratch(&shape, step->threads);
         break;
       default:
-        step->scratch_bytes = ss_amx_convolution_forward_scratch(&shape, step->threads);
+        step->scratch_bytes = split ? ss_split_convolution_forward_scratch(&shape, step->threads)
+                                    : ss_amx_convolution_forward_scratch(&shape, step->threads);
         break;
     }
   }
   return SS_OK;
+}
+
+static void run_split(const ss_step *step, const ss_amx_convolution *shape) {
+  switch (step->node->operation) {
+    case SS_OP_CONVOLUTION_BACKWARD_DATA:
+      ss_split_convolution_backward_data(shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
+      break;
+    case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
+      ss_split_convolution_backward_weight(shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
+      break;
+    default:
+      ss_split_convolution_forward(shape, step->in[0], step->in[1], step->in[2], step->out[0], step->scratch,
+                                   step->threads);
+      break;
+  }
+}
+
+static void run_bf16(const ss_step *step, const ss_amx_convolution *shape) {
+  switch (step->node->operation) {
+    case SS_OP_CONVOLUTION_BACKWARD_DATA:
+      ss_amx_convolution_backward_data(shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
+      break;
+    case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
+      ss_amx_convolution_backward_weight(shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
+      break;
+    default:
+      ss_amx_convolution_forward(shape, step->in[0], step->in[1], step->in[2], step->out[0], step->scratch,
+                                 step->threads);
+      break;
+  }
 }
 
 ss_status ss_convolution_amx_run(const ss_step *step) {
@@ -78,20 +115,13 @@ ss_status ss_convolution_amx_run(const ss_step *step) {
   if (!describe(&g, &shape)) {
     return SS_FAILED;
   }
-  switch (step->node->operation) {
-    case SS_OP_CONVOLUTION_BACKWARD_DATA:
-      ss_amx_convolution_backward_data(&shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
-      if (step->in[2]) {
-        ss_add_bias(step->out[0], SS_BF16, g.batch * g.in[1] * g.in[2], g.input_channels, step->in[2], step->threads);
-      }
-      break;
-    case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
-      ss_amx_convolution_backward_weight(&shape, step->in[0], step->in[1], step->out[0], step->scratch, step->threads);
-      break;
-    default:
-      ss_amx_convolution_forward(&shape, step->in[0], step->in[1], step->in[2], step->out[0], step->scratch,
-                                 step->threads);
-      break;
+  if (g.x->dtype == SS_F32) {
+    run_split(step, &shape);
+  } else {
+    run_bf16(step, &shape);
+  }
+  if (step->node->operation == SS_OP_CONVOLUTION_BACKWARD_DATA && step->in[2]) {
+    ss_add_bias(step->out[0], g.x->dtype, g.batch * g.in[1] * g.in[2], g.input_channels, step->in[2], step->threads);
   }
   return SS_OK;
 }

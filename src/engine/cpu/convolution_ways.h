@@ -18,7 +18,7 @@ ss_status ss_convolution_onednn_any_prepare(ss_step *step, ss_error *error);
 ss_status ss_convolution_onednn_run(const ss_step *step);
 void ss_convolution_onednn_release(ss_step *step);
 
-/* convolution_amx.c: bf16 in block16 layout on the matrix unit. */
+/* convolution_amx.c: bf16 or float32 in block16 layout on the matrix unit. */
 bool ss_convolution_amx_supports(const ss_node *node);
 ss_status ss_convolution_amx_prepare(ss_step *step, ss_error *error);
 ss_status ss_convolution_amx_run(const ss_step *step);
