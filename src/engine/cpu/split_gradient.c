@@ -18,7 +18,7 @@
 
 #if defined(__x86_64__)
 
-enum { CACHE = 1200 * 1024, MOST_SLICES = 32, ITEMS = 16 };
+enum { CACHE = 1500 * 1024, MOST_SLICES = 32, ITEMS = 16 };
 
 static size_t pair_sums(const ss_split_gradient *g) { /* values: one pair of channel tiles, [tap][16][16] */
   return (size_t)g->taps * SS_SPLIT_TILE_VALUES;
@@ -67,6 +67,31 @@ static void choose_chunk(ss_split_gradient *g) {
   }
 }
 
+/* Where each output pixel reads its own input pixel only, rows may be of any length that divides the map (or, of
+ * patches, the row): short and even, so that many channels of one fit the cache. */
+static void set_width(ss_split_gradient *g) {
+  g->segments = 1;
+  if (g->kernel != 1 || g->stride != 1) {
+    return;
+  }
+  const int pixels = g->patches ? g->out_width : g->out_width * g->out_height;
+  int width = 0;
+  for (int w = 2; w <= 32; w += 2) {
+    width = pixels % w == 0 ? w : width;
+  }
+  if (width < 16) {
+    return;
+  }
+  g->segments = g->patches ? g->out_width / width : 1;
+  g->height = g->out_height = g->out_height * g->out_width / width;
+  g->width = g->out_width = width;
+}
+
+static void set_groups(ss_split_gradient *g) {
+  g->out_groups = (g->out_tiles + g->group_out - 1) / g->group_out;
+  g->in_groups = (g->in_tiles + g->group_in - 1) / g->group_in;
+}
+
 static ss_split_gradient make_plan(const ss_amx_convolution *shape) {
   ss_split_gradient g = {.shape = shape, .patches = ss_amx_is_patches(shape)};
   g.blocks = shape->batch / SS_AMX_BLOCK;
@@ -82,14 +107,14 @@ static ss_split_gradient make_plan(const ss_amx_convolution *shape) {
   g.taps = g.kernel * g.kernel;
   g.out_tiles = g.out_channels / SS_AMX_BLOCK;
   g.in_tiles = g.channels / SS_AMX_BLOCK;
+  set_width(&g);
   g.pairs = (g.out_width + 1) / 2;
   g.line = 2 * g.pairs + (g.kernel - 1) / g.stride;
   const int most = g.kernel == 1 ? 16 : 8; /* so that the sums of a group stay in the cache, too */
   g.group_out = ss_amx_min(g.out_tiles, most);
   g.group_in = ss_amx_min(g.in_tiles, most);
   choose_chunk(&g);
-  g.out_groups = (g.out_tiles + g.group_out - 1) / g.group_out;
-  g.in_groups = (g.in_tiles + g.group_in - 1) / g.group_in;
+  set_groups(&g);
   g.row_chunks = (g.out_height + g.chunk_rows - 1) / g.chunk_rows;
   g.chunks = (g.blocks + g.chunk_blocks - 1) / g.chunk_blocks * g.row_chunks;
   const size_t activations = (size_t)shape->batch * sizeof(float) *
@@ -97,8 +122,16 @@ static ss_split_gradient make_plan(const ss_amx_convolution *shape) {
                               (size_t)(shape->height * shape->width) * (size_t)shape->input_channels);
   g.slices = 1;
   while (2 * g.slices <= ss_amx_min(g.chunks, MOST_SLICES) && g.slices * g.out_groups * g.in_groups < ITEMS &&
-         2 * (size_t)g.slices * slice_sums(&g) * sizeof(float) <= activations / 8) {
+         2 * (size_t)g.slices * slice_sums(&g) * sizeof(float) <= activations / 4) {
     g.slices *= 2;
+  }
+  while (g.slices * g.out_groups * g.in_groups < ITEMS / 2 && g.group_out * g.group_in > 4) {
+    if (g.group_in >= g.group_out) {
+      g.group_in = (g.group_in + 1) / 2;
+    } else {
+      g.group_out = (g.group_out + 1) / 2;
+    }
+    set_groups(&g);
   }
   return g;
 }
@@ -122,9 +155,6 @@ typedef struct worker {
   const ss_split_gradient *g;
   uint8_t *dy, *x; /* packed */
   float *patches;
-  /* Memory to be read soon: lines left of x and dy, and how many of each to ask for at a time. */
-  const uint8_t *ahead[2];
-  size_t lines[2], lines_a_step[2];
 } worker;
 
 /* Adds a chunk to one tap of 1 or 2 x 1 or 2 channel tiles, from tiles `a` and `b` of what is packed on; `next` values
@@ -189,7 +219,7 @@ SS_AMX_INLINE void sum_tap_of(const worker *work, const ss_split_chunk *c, int a
   }
 }
 
-SS_AMX static void sum_tap(worker *work, const ss_split_chunk *c, int a, int b, int tap, bool first, float *sums,
+SS_AMX static void sum_tap(const worker *work, const ss_split_chunk *c, int a, int b, int tap, bool first, float *sums,
                            size_t next, bool two_out, bool two_in) {
   if (two_out && two_in) {
     sum_tap_of(work, c, a, b, tap, first, sums, next, true, true);
@@ -200,40 +230,11 @@ SS_AMX static void sum_tap(worker *work, const ss_split_chunk *c, int a, int b, 
   } else {
     sum_tap_of(work, c, a, b, tap, first, sums, next, false, false);
   }
-  for (int k = 0; k < 2; ++k) {
-    const size_t lines = work->lines[k] < work->lines_a_step[k] ? work->lines[k] : work->lines_a_step[k];
-    for (size_t i = 0; i < lines; ++i) {
-      _mm_prefetch((const char *)(work->ahead[k] + i * 64), _MM_HINT_T1);
-    }
-    work->ahead[k] += lines * 64;
-    work->lines[k] -= lines;
-  }
 }
 
 /* ---- items ---- */
 
-/* Has the rows after the chunk's asked for while it is summed; only where one item packs all their channels. */
-static void look_ahead(worker *work, const ss_split_chunk *c, size_t visits) {
-  const ss_split_gradient *g = work->g;
-  work->lines[0] = work->lines[1] = 0;
-  if (g->patches || g->out_groups > 1 || g->in_groups > 1) {
-    return;
-  }
-  const int rows[2] = {g->height, g->out_height};
-  const int next[2] = {(c->first_block + c->blocks - 1) * g->height + c->high,
-                       (c->first_block + c->blocks - 1) * g->out_height + c->first_row + c->rows};
-  const int wanted[2] = {c->blocks * c->rows * g->stride, c->blocks * c->rows};
-  const size_t row[2] = {(size_t)(g->width * SS_AMX_BLOCK) * (size_t)g->channels * sizeof(float),
-                         (size_t)(g->out_width * SS_AMX_BLOCK) * (size_t)g->out_channels * sizeof(float)};
-  for (int k = 0; k < 2; ++k) {
-    const int there = ss_amx_max(0, ss_amx_min(wanted[k], g->blocks * rows[k] - next[k]));
-    work->ahead[k] = (const uint8_t *)(k == 0 ? g->x : g->dy) + (size_t)next[k] * row[k];
-    work->lines[k] = (size_t)there * row[k] / 64;
-    work->lines_a_step[k] = work->lines[k] / visits + 1;
-  }
-}
-
-SS_AMX static void run_item(worker *work, int item, float *all_sums) {
+SS_AMX static void run_item(const worker *work, int item, float *all_sums) {
   const ss_split_gradient *g = work->g;
   const int slice = item / (g->in_groups * g->out_groups);
   const int out = item / g->in_groups % g->out_groups * g->group_out;
@@ -245,15 +246,15 @@ SS_AMX static void run_item(worker *work, int item, float *all_sums) {
   const size_t next = (size_t)g->in_tiles * pair_sums(g);
   float *group = all_sums + (size_t)slice * slice_sums(g) + (size_t)out * next + (size_t)in * pair_sums(g);
   int packed = 0;
+  int laid = -1;
   for (int number = first_chunk; number < last_chunk; ++number) {
     const ss_split_chunk c = chunk_at(g, number);
     const bool goes_on = number > first_chunk && c.first_row > 0; /* rows packed for the chunk before serve */
     const int from = goes_on ? ss_amx_max(c.low, packed) : c.low;
     ss_split_gradient_pack_dy(g, &c, out, outs, work->dy);
-    ss_split_gradient_pack_x(g, &c, from, in, ins, work->x, work->patches);
+    ss_split_gradient_pack_x(g, &c, from, in, ins, work->x, work->patches, &laid);
     packed = c.high;
     SS_AMX_FENCE();
-    look_ahead(work, &c, (size_t)(((outs + 1) / 2) * ((ins + 1) / 2) * g->taps));
     for (int a = 0; a < outs; a += 2) {
       for (int b = 0; b < ins; b += 2) {
         float *sums = group + (size_t)a * next + (size_t)b * pair_sums(g);

@@ -18,6 +18,7 @@ typedef struct ss_split_gradient {
   int blocks;                  /* batch / 16 */
   int height, width, channels; /* of x */
   int out_height, out_width, out_channels;
+  int segments; /* a first layer's: rows that a row of the map is cut into */
   int kernel, stride, padding, taps;
   int out_tiles, in_tiles; /* channels / 16 */
   int pairs;               /* of pixels in an output row */
@@ -45,9 +46,9 @@ void ss_split_gradient_pack_dy(const ss_split_gradient *g, const ss_split_chunk 
 
 /* Input rows [from, c->high), channel tiles [tile, tile + tiles): half tiles of 8 lines of 16 channels x 2 images, each
  * line in parts; pixel u - padding is at place u / stride of parity u % stride, parities one after the other. scratch:
- * ss_split_gradient_patches_bytes. */
+ * ss_split_gradient_patches_bytes, kept from call to call with `laid`, which row of patches it holds (-1: none). */
 void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_chunk *c, int from, int tile, int tiles,
-                              uint8_t *packed, float *scratch);
+                              uint8_t *packed, float *scratch, int *laid);
 
 size_t ss_split_gradient_patches_bytes(const ss_split_gradient *g);
 

@@ -75,7 +75,7 @@ static void make_patches(const ss_split_gradient *g, const float *rows, int x, f
 }
 
 SS_AMX void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_chunk *c, int from, int tile, int tiles,
-                                     uint8_t *packed, float *scratch) {
+                                     uint8_t *packed, float *scratch, int *laid) {
   const size_t pixel = (size_t)(g->channels * SS_AMX_BLOCK);
   const int used = g->kernel == 1 ? g->stride : 1; /* every used-th row and pixel is read */
   float *patches = scratch;
@@ -89,8 +89,11 @@ SS_AMX void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_
         continue;
       }
       const float *line = g->x + (size_t)((c->first_block + block) * g->height + y) * (size_t)g->width * pixel;
-      if (g->patches) {
-        ss_split_patch_rows(g->shape, g->x, c->first_block + block, y, rows);
+      const int number = ((c->first_block + block) * g->height + y) / g->segments;
+      if (g->patches && *laid != number) {
+        const int map_height = g->height / g->segments;
+        ss_split_patch_rows(g->shape, g->x, number / map_height, number % map_height, rows);
+        *laid = number;
       }
       uint8_t *row = packed + (size_t)block * g->x_block + (size_t)(y % g->slots) * g->x_slot;
       for (int u = 0; u < g->line * g->stride; u += used) {
@@ -100,7 +103,7 @@ SS_AMX void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_
         uint8_t *to = row + place * SS_SPLIT_HALF_BYTES;
         if (g->patches) {
           if (inside) {
-            make_patches(g, rows, x, patches);
+            make_patches(g, rows, y % g->segments * g->width + x, patches);
           }
           interleave_pixel(g, inside ? patches + tile * SS_AMX_BLOCK : NULL, SS_SPLIT_LONGEST_PATCH, tiles, to);
         } else {

@@ -1,6 +1,6 @@
 /* Forward and backward data. Two neighbouring output pixels x two tiles of 16 output channels are summed at a time over
  * all taps and channels. The input's rows are split and packed into the second-level cache shortly before they are
- * needed, each row once, while memory needed next is asked for between sums. */
+ * needed, each row once. */
 #include "engine/cpu/split_sweep.h"
 
 #include <omp.h>
@@ -10,6 +10,10 @@
 
 #if defined(__x86_64__)
 
+/* Weights (bytes) that stay in the second-level cache beside the input: then all of a pixel's output channels are
+ * written at a time, else a row of pixels for the same weights. */
+enum { FEW_WEIGHTS = 512 * 1024 };
+
 /* What one thread works with besides tiles. */
 typedef struct worker {
   const ss_split_job *j;
@@ -17,9 +21,6 @@ typedef struct worker {
   uint8_t *input;         /* [slot][step][column][part] of 16 images x 32 channels */
   float *rows;            /* of a first layer: input rows with padding, image by image */
   int rows_of;            /* the output row (of all blocks) these are for, or -1 */
-  /* Memory to be read soon: lines left, and how many to ask for at a time. */
-  const uint8_t *ahead;
-  size_t lines, lines_a_step;
 } worker;
 
 /* What is packed: rows [low_row, high_row) and columns [low_column, high_column) of the map. */
@@ -137,12 +138,6 @@ SS_AMX static void sweep_row(worker *work, const ss_split_sweep *w, const window
         _tile_stored(3, next + SS_AMX_BLOCK, image);
       }
     }
-    const size_t lines = work->lines < work->lines_a_step ? work->lines : work->lines_a_step;
-    for (size_t i = 0; i < lines; ++i) {
-      _mm_prefetch((const char *)(work->ahead + i * 64), _MM_HINT_T1);
-    }
-    work->ahead += lines * 64;
-    work->lines -= lines;
   }
 }
 
@@ -184,13 +179,16 @@ static size_t padded_rows_bytes(const ss_split_job *j) {
 
 /* The patches of a row of output pixels. */
 SS_AMX static void pack_patches(const ss_split_job *j, const float *rows, const window *win, uint8_t *to) {
-  float patch[SS_SPLIT_LONGEST_PATCH] __attribute__((aligned(64)));
-  memset(patch, 0, sizeof patch);
+  /* First all patches, then all tiles: what was just written in pieces is not read at once. */
+  float patches[SS_AMX_BLOCK][SS_SPLIT_LONGEST_PATCH] __attribute__((aligned(64)));
+  memset(patches, 0, sizeof patches);
   for (int x = win->low_column; x < win->high_column; ++x) {
     for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-      ss_split_patch(j->shape, rows, x, n, patch);
+      ss_split_patch(j->shape, rows, x, n, patches[n]);
+    }
+    for (int n = 0; n < SS_AMX_BLOCK; ++n) {
       for (int k = 0; k < j->steps; ++k) {
-        write_parts(_mm512_load_ps(patch + k * 32), _mm512_load_ps(patch + k * 32 + 16),
+        write_parts(_mm512_load_ps(patches[n] + k * 32), _mm512_load_ps(patches[n] + k * 32 + 16),
                     to + (size_t)n * 64 + (size_t)k * win->step_bytes);
       }
     }
@@ -216,25 +214,6 @@ static void pack(worker *work, const window *win, int block, int row) {
 
 /* ---- items ---- */
 
-/* Has what follows the window in memory asked for during `sums` sums: that is packed next, if all columns are. */
-static void look_ahead(worker *work, const window *win, int block, int rows, size_t sums) {
-  const ss_split_job *j = work->j;
-  const bool whole = win->low_column == 0 && win->high_column == j->map_width;
-  work->lines = 0;
-  if (j->patches || j->pixel_step != 1 || (!whole && j->kernel != 1) || win->high_row == 0) {
-    return;
-  }
-  const size_t pixel = (size_t)(SS_AMX_BLOCK * j->in_channels) * sizeof(float);
-  const size_t end = (size_t)(j->blocks * j->in_height) * (size_t)j->in_width;
-  const size_t from =
-      ((size_t)(block * j->in_height + win->high_row - 1)) * (size_t)j->in_width + (size_t)win->high_column;
-  const size_t wanted = (size_t)rows * (size_t)(win->high_column - win->low_column);
-  const size_t pixels = from >= end ? 0 : (wanted < end - from ? wanted : end - from);
-  work->ahead = (const uint8_t *)j->input + from * pixel;
-  work->lines = pixels * pixel / 64;
-  work->lines_a_step = work->lines / (sums > 0 ? sums : 1) + 1;
-}
-
 /* Output rows [first_row, last_row) and columns [first_column, last_column) of the first sweep, and the others' with
  * them. Map rows up to *packed are there already. */
 static void run_turn(worker *work, int block, int first_row, int last_row, int first_column, int last_column,
@@ -250,16 +229,23 @@ static void run_turn(worker *work, int block, int first_row, int last_row, int f
   }
   *packed = ss_amx_max(*packed, win.high_row);
   SS_AMX_FENCE();
-  size_t sums = 0;
-  for (int s = 0; s < j->sweeps; ++s) {
-    sums += (size_t)((last_row - first_row) * pairs * ((last_column - first_column + 1) / 2));
-  }
-  look_ahead(work, &win, block, (last_row - first_row) * j->sweep[0].in_step, sums);
   for (int s = 0; s < j->sweeps; ++s) {
     const ss_split_sweep *w = &j->sweep[s];
-    for (int pair = 0; pair < pairs; ++pair) {
-      for (int row = first_row; row < ss_amx_min(last_row, w->rows); ++row) {
-        sweep_row(work, w, &win, block, pair, row, first_column, ss_amx_min(last_column, w->columns));
+    const int rows = ss_amx_min(last_row, w->rows);
+    const int columns = ss_amx_min(last_column, w->columns);
+    if (j->weights_bytes <= FEW_WEIGHTS) {
+      for (int row = first_row; row < rows; ++row) {
+        for (int column = first_column; column < columns; column += 2) {
+          for (int pair = 0; pair < pairs; ++pair) {
+            sweep_row(work, w, &win, block, pair, row, column, ss_amx_min(columns, column + 2));
+          }
+        }
+      }
+    } else {
+      for (int pair = 0; pair < pairs; ++pair) {
+        for (int row = first_row; row < rows; ++row) {
+          sweep_row(work, w, &win, block, pair, row, first_column, columns);
+        }
       }
     }
   }
