@@ -273,6 +273,7 @@ SS_AMX static void write_gradient(const ss_split_gradient *g, int out, int in, c
   const int channels = g->shape->input_channels;
   const int taps = g->shape->kernel * g->shape->kernel;
   float line[64][16] __attribute__((aligned(64)));
+  memset(line[0], 0, sizeof line[0]);
   float columns[16][16] __attribute__((aligned(64)));
   for (int row = 0; row < SS_AMX_BLOCK; ++row) {
     for (int tap = 0; tap < g->taps; ++tap) {

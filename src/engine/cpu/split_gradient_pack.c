@@ -35,7 +35,7 @@ SS_AMX void ss_split_gradient_pack_dy(const ss_split_gradient *g, const ss_split
   const size_t pixel = stride * SS_AMX_BLOCK;
   for (int block = 0; block < c->blocks; ++block) {
     for (int row = 0; row < c->rows; ++row) {
-      const size_t y = (size_t)((c->first_block + block) * g->out_height + c->first_row + row);
+      const size_t y = (size_t)(c->first_block + block) * (size_t)g->out_height + (size_t)(c->first_row + row);
       const float *from = g->dy + y * (size_t)g->out_width * pixel + (size_t)(tile * SS_AMX_BLOCK);
       uint8_t *to = packed + (size_t)block * g->dy_block + (size_t)row * g->dy_row;
       for (int pair = 0; pair < g->pairs; ++pair) {
@@ -76,7 +76,7 @@ static void make_patches(const ss_split_gradient *g, const float *rows, int x, f
 
 SS_AMX void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_chunk *c, int from, int tile, int tiles,
                                      uint8_t *packed, float *scratch, int *laid) {
-  const size_t pixel = (size_t)(g->channels * SS_AMX_BLOCK);
+  const size_t pixel = (size_t)g->channels * SS_AMX_BLOCK;
   const int used = g->kernel == 1 ? g->stride : 1; /* every used-th row and pixel is read */
   float *patches = scratch;
   float *rows = scratch + SS_AMX_BLOCK * SS_SPLIT_LONGEST_PATCH;
@@ -98,7 +98,7 @@ SS_AMX void ss_split_gradient_pack_x(const ss_split_gradient *g, const ss_split_
       uint8_t *row = packed + (size_t)block * g->x_block + (size_t)(y % g->slots) * g->x_slot;
       for (int u = 0; u < g->line * g->stride; u += used) {
         const int x = u - g->padding;
-        const size_t place = (size_t)(u % g->stride * g->line + u / g->stride);
+        const size_t place = (size_t)(u % g->stride) * (size_t)g->line + (size_t)(u / g->stride);
         const bool inside = x >= 0 && x < g->width;
         uint8_t *to = row + place * SS_SPLIT_HALF_BYTES;
         if (g->patches) {

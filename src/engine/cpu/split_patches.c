@@ -4,7 +4,7 @@
 
 /* Floats of one image's padded row, with room to read a whole run past its end. */
 static size_t padded_row(const ss_amx_convolution *s) {
-  return ss_amx_round_up((size_t)((s->width + 2 * s->padding) * s->input_channels + 32), 16);
+  return ss_amx_round_up((size_t)(s->width + 2 * s->padding) * (size_t)s->input_channels + 32, 16);
 }
 
 size_t ss_split_patch_rows_bytes(const ss_amx_convolution *s) {
@@ -31,7 +31,7 @@ void ss_split_patch_rows(const ss_amx_convolution *s, const float *x, int block,
     if (y < 0 || y >= s->height) {
       continue;
     }
-    const float *from = x + (size_t)(block * s->height + y) * (size_t)(s->width * SS_AMX_BLOCK * channels);
+    const float *from = x + (size_t)(block * s->height + y) * (size_t)s->width * SS_AMX_BLOCK * (size_t)channels;
     float *to = rows + (size_t)(ky * SS_AMX_BLOCK) * length + (size_t)(s->padding * channels);
     if (channels == 3) { /* copies of constant size */
       images_apart(from, to, s->width, 3, length);

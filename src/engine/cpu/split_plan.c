@@ -68,8 +68,8 @@ static void cut(ss_split_job *j, int threads) {
   const int columns = j->sweep[0].columns;
   const size_t budget = j->weights_bytes > 1024 * 1024 ? CACHE_LARGE : CACHE;
   const bool even = j->blocks % threads == 0 || j->blocks >= 8 * threads;
-  j->row_items = even ? 1 : ss_amx_min(rows, threads);
-  j->item_rows = (rows + j->row_items - 1) / j->row_items;
+  j->row_items = even ? 1 : ss_amx_max(1, ss_amx_min(rows, threads));
+  j->item_rows = ss_amx_max(1, (rows + j->row_items - 1) / j->row_items);
   j->row_items = (rows + j->item_rows - 1) / j->item_rows;
   j->items = j->blocks * j->row_items;
   set_turn(j, 1, columns);

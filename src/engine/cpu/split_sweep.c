@@ -92,7 +92,7 @@ SS_AMX static void sweep_row(worker *work, const ss_split_sweep *w, const window
   const ss_split_job *j = work->j;
   const bool two = 2 * pair + 1 < j->out_channels / SS_AMX_BLOCK;
   const size_t image = (size_t)j->out_channels * sizeof(float);
-  const size_t pixel = (size_t)(j->out_channels * SS_AMX_BLOCK);
+  const size_t pixel = (size_t)j->out_channels * SS_AMX_BLOCK;
   const size_t y = (size_t)block * (size_t)j->out_height + (size_t)(w->out_y + row * w->out_step);
   const float *bias = j->bias == NULL ? NULL : j->bias + 2 * pair * SS_AMX_BLOCK;
   const float *second_bias = bias == NULL || !two ? NULL : bias + SS_AMX_BLOCK;

@@ -12,7 +12,7 @@ static size_t pair_bytes(const ss_split_job *j, const ss_split_sweep *w) {
 /* The tile of the first part for tap (row, column). */
 static uint8_t *tile_at(const ss_split_job *j, const ss_split_sweep *w, int pair, int second, int step, int row,
                         int column, uint8_t *packed) {
-  const size_t tap = (size_t)((row * j->steps + step) * w->taps_x + column);
+  const size_t tap = (size_t)(row * j->steps + step) * (size_t)w->taps_x + (size_t)column;
   return packed + w->weights + (size_t)pair * pair_bytes(j, w) + tap * 2 * SS_SPLIT_PIXEL_BYTES +
          (size_t)second * SS_AMX_TILE_BYTES;
 }
@@ -91,7 +91,7 @@ SS_AMX static void pack_patches(const ss_split_job *j, int pair, int second, int
     for (int q = 0; q < 2; ++q) {
       const int value = step * 32 + 2 * r + q; /* (ky * kernel + kx) * channels + c */
       for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-        const size_t output = (size_t)((2 * pair + second) * SS_AMX_BLOCK + n);
+        const size_t output = (size_t)(2 * pair + second) * SS_AMX_BLOCK + (size_t)n;
         values[q][n] = value < taps * channels
                            ? j->weights[(output * (size_t)channels + (size_t)(value % channels)) * (size_t)taps +
                                         (size_t)(value / channels)]
