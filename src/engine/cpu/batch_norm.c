@@ -87,6 +87,17 @@ static void find_shift(const ss_bn_view *view, const void *x, int64_t start, ss_
   }
 }
 
+SS_MULTIVERSION
+static void finish_moments(int64_t channels, const ss_bn_sums *sums, double share, double *moments) {
+  const double *first = sums->total1, *second = sums->total2;
+#pragma omp simd
+  for (int64_t i = 0; i < channels; i++) {
+    const double squares = second[i] - first[i] * first[i] * share;
+    moments[i] = (double)sums->shift[i] + first[i] * share;
+    moments[channels + i] = squares > 0.0 ? squares : 0.0;
+  }
+}
+
 /* The mean (C) and the sum of squared deviations (C) of a chunk. */
 static void measure_chunk(const ss_bn_view *view, const void *x, int chunk, const ss_bn_sums *sums, double *moments) {
   const ss_bn_range range = ss_bn_chunk(view, chunk);
@@ -100,83 +111,101 @@ static void measure_chunk(const ss_bn_view *view, const void *x, int chunk, cons
   for (int64_t block = range.begin; block < range.end; block += rows_between_flushes * view->width) {
     const int64_t block_end = block + rows_between_flushes * view->width;
     const int64_t end = block_end < range.end ? block_end : range.end;
-    for (int64_t at = block; at < end;) {
+    if (view->avx512) {
+      const ss_bn_rows rows = ss_bn_avx512_rows(view, end - block);
+      ss_bn_avx512_moments(&rows, ss_bn_at(view, x, start + block), sums->shift, sums->first, sums->second);
+    }
+    for (int64_t at = view->avx512 ? end : block; at < end;) {
       const int64_t count = ss_bn_tile(view, at, end);
       const int64_t column = at % view->width;
-      const float *shift = sums->shift + column;
-      const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, NULL);
-      if (ss_bn_avx512_takes(&piece)) {
-        ss_bn_avx512_moments(&piece, x, shift, sums->first + column, sums->second + column);
-      } else {
-        const float *tile = ss_elements_read(x, view->dtype, start + at, count, buffer);
-        add_moments(tile, count, view->width, shift, sums->first + column, sums->second + column);
-      }
+      const float *tile = ss_elements_read(x, view->dtype, start + at, count, buffer);
+      add_moments(tile, count, view->width, sums->shift + column, sums->first + column, sums->second + column);
       at += count;
     }
     ss_bn_sums_flush(view, sums);
   }
   const double rows = (double)((range.end - range.begin) / view->channels);
-  for (int64_t i = 0; i < view->channels; i++) {
-    double sum[2];
-    ss_bn_sums_channel(view, sums, i, sum);
-    moments[i] = (double)sums->shift[i] + sum[0] / rows;
-    moments[view->channels + i] = fmax(sum[1] - sum[0] * sum[0] / rows, 0.0);
+  ss_bn_sums_fold(view, sums);
+  finish_moments(view->channels, sums, 1.0 / rows, moments);
+}
+
+enum { channels_together = 64 };
+
+/* Adds a chunk's moments: `weight` of its rows and those before, over both; `share`, its rows over both. */
+SS_MULTIVERSION
+static void add_chunk(const double *mean_of_chunk, const double *squares_of_chunk, int64_t count, double share,
+                      double weight, double *mean, double *squares) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; i++) {
+    const double delta = mean_of_chunk[i] - mean[i];
+    mean[i] += delta * share;
+    squares[i] += squares_of_chunk[i] + delta * delta * weight;
   }
 }
 
-/* The mean and the sum of squared deviations of a channel over a group, from its chunks' (Chan et al., 1979). */
-static void combine(const ss_bn_view *view, const double *moments, int group, int64_t channel, double out[2]) {
-  double rows = 0.0, mean = 0.0, squares = 0.0;
+/* The means and the sums of squared deviations of channels [from, from + count) over a group, from its chunks' (Chan
+ * et al., 1979). */
+static void combine(const ss_bn_view *view, const double *moments, int group, int64_t from, int64_t count, double *mean,
+                    double *squares) {
+  double rows = 0.0;
+  memset(mean, 0, (size_t)count * sizeof *mean);
+  memset(squares, 0, (size_t)count * sizeof *squares);
   for (int k = 0; k < view->group_chunks; k++) {
     const int chunk = group * view->group_chunks + k;
     const ss_bn_range range = ss_bn_chunk(view, chunk);
     const double more = (double)((range.end - range.begin) / view->channels);
-    const double *of_chunk = moments + (int64_t)chunk * 2 * view->channels;
-    const double delta = of_chunk[channel] - mean;
-    mean += delta * more / (rows + more);
-    squares += of_chunk[view->channels + channel] + delta * delta * rows * more / (rows + more);
+    const double *of_chunk = moments + (int64_t)chunk * 2 * view->channels + from;
+    add_chunk(of_chunk, of_chunk + view->channels, count, more / (rows + more), rows * more / (rows + more), mean,
+              squares);
     rows += more;
   }
-  out[0] = mean;
-  out[1] = squares;
 }
 
-/* The statistics of a channel in every group; updates the running ones. */
-static void finish_channel(const ss_step *step, const ss_bn_view *view, const areas *area, int64_t channel) {
-  const ss_attributes *attributes = &step->node->attributes;
-  const bool training = (attributes->flags & SS_BATCH_NORM_TRAINING) != 0;
-  float *running_mean = (float *)(uintptr_t)step->in[SS_BN_RUNNING_MEAN];
-  float *running_var = (float *)(uintptr_t)step->in[SS_BN_RUNNING_VAR];
+/* Puts a channel's statistics in a group where they are read. */
+static void write_statistics(const ss_step *step, const ss_bn_view *view, const areas *area, int group, int64_t channel,
+                             double mean, float inverse) {
   const float *weights = step->in[SS_BN_WEIGHT];
   const float *biases = step->in[SS_BN_BIAS];
+  const int64_t place = group * view->channels + channel;
+  if (step->out[SS_BN_MEAN]) {
+    ((float *)step->out[SS_BN_MEAN])[place] = (float)mean;
+  }
+  if (step->out[SS_BN_INVERSE]) {
+    ((float *)step->out[SS_BN_INVERSE])[place] = inverse;
+  }
+  float *columns = area->columns + (int64_t)group * 3 * view->width;
+  for (int64_t i = channel; i < view->width; i += view->channels) {
+    columns[i] = (float)mean;
+    columns[view->width + i] = weights ? inverse * weights[channel] : inverse;
+    columns[2 * view->width + i] = biases ? biases[channel] : 0.0f;
+  }
+}
+
+/* The statistics of channels [from, from + count) in every group; updates the running ones. */
+static void finish_channels(const ss_step *step, const ss_bn_view *view, const areas *area, int64_t from,
+                            int64_t count) {
+  const ss_attributes *attributes = &step->node->attributes;
+  const bool training = (attributes->flags & SS_BATCH_NORM_TRAINING) != 0;
+  float *running_mean = (float *)(uintptr_t)step->in[SS_BN_RUNNING_MEAN] + from;
+  float *running_var = (float *)(uintptr_t)step->in[SS_BN_RUNNING_VAR] + from;
   const double rows = (double)(view->group_count / view->channels);
   const double momentum = (double)attributes->beta;
   const bool saved = (attributes->flags & SS_BATCH_NORM_SAVED) != 0;
+  double means[channels_together], squares[channels_together];
   for (int group = 0; group < view->groups; group++) {
-    const int64_t place = group * view->channels + channel;
-    double mean = (double)running_mean[saved ? place : channel];
-    double variance = (double)running_var[saved ? place : channel];
     if (training) {
-      double moments[2];
-      combine(view, area->moments, group, channel, moments);
-      mean = moments[0];
-      variance = moments[1] / rows;
-      running_mean[channel] = (float)((1.0 - momentum) * (double)running_mean[channel] + momentum * mean);
-      running_var[channel] =
-          (float)((1.0 - momentum) * (double)running_var[channel] + momentum * moments[1] / (rows - 1.0));
+      combine(view, area->moments, group, from, count, means, squares);
     }
-    const float inverse = saved ? (float)variance : (float)(1.0 / sqrt(variance + (double)attributes->alpha));
-    if (step->out[SS_BN_MEAN]) {
-      ((float *)step->out[SS_BN_MEAN])[place] = (float)mean;
-    }
-    if (step->out[SS_BN_INVERSE]) {
-      ((float *)step->out[SS_BN_INVERSE])[place] = inverse;
-    }
-    float *columns = area->columns + (int64_t)group * 3 * view->width;
-    for (int64_t i = channel; i < view->width; i += view->channels) {
-      columns[i] = (float)mean;
-      columns[view->width + i] = weights ? inverse * weights[channel] : inverse;
-      columns[2 * view->width + i] = biases ? biases[channel] : 0.0f;
+    for (int64_t i = 0; i < count; i++) {
+      const int64_t kept = saved ? group * view->channels + i : i;
+      const double mean = training ? means[i] : (double)running_mean[kept];
+      const double variance = training ? squares[i] / rows : (double)running_var[kept];
+      const float inverse = saved ? (float)variance : (float)(1.0 / sqrt(variance + (double)attributes->alpha));
+      if (training) {
+        running_mean[i] = (float)((1.0 - momentum) * (double)running_mean[i] + momentum * mean);
+        running_var[i] = (float)((1.0 - momentum) * (double)running_var[i] + momentum * squares[i] / (rows - 1.0));
+      }
+      write_statistics(step, view, area, group, from + i, mean, inverse);
     }
   }
 }
@@ -201,41 +230,36 @@ static void normalize(const float *x, const float *residual, float *y, int64_t c
   }
 }
 
-static void write_tile(const ss_step *step, const ss_bn_view *view, const float *columns, int group, int64_t at,
-                       int64_t count) {
-  const int64_t place = group * view->group_count + at;
-  const unsigned flags = step->node->attributes.flags;
-  const float *mean = columns + at % view->width;
-  uint8_t *mask = step->out[SS_BN_MASK];
-  float buffer[SS_BN_TILE], residual_buffer[SS_BN_TILE];
-  const float *x = ss_elements_read(step->in[SS_BN_X], view->dtype, place, count, buffer);
-  const float *residual = NULL;
-  if (flags & SS_BATCH_NORM_RESIDUAL) {
-    residual = ss_elements_read(step->in[SS_BN_RESIDUAL], view->dtype, place, count, residual_buffer);
-  }
-  float *y = ss_elements_target(step->out[SS_BN_Y], view->dtype, place, buffer);
-  normalize(x, residual, y, count, view->width, mean, mean + view->width, mean + 2 * view->width);
-  if (flags & SS_BATCH_NORM_RELU) {
-    ss_relu_mask_make(y, mask ? mask + group * view->mask_bytes + at / 8 : NULL, count);
-  }
-  ss_elements_write(step->out[SS_BN_Y], view->dtype, place, count, y);
-}
-
 static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas *area, int chunk) {
   const ss_bn_range range = ss_bn_chunk(view, chunk);
+  const int64_t start = range.group * view->group_count;
   const unsigned flags = step->node->attributes.flags;
-  const void *residual = flags & SS_BATCH_NORM_RESIDUAL ? step->in[SS_BN_RESIDUAL] : NULL;
   const float *columns = area->columns + (int64_t)range.group * 3 * view->width;
+  uint8_t *mask = step->out[SS_BN_MASK];
+  if (view->avx512) {
+    const ss_bn_rows rows = ss_bn_avx512_rows(view, range.end - range.begin);
+    const int64_t place = start + range.begin;
+    const void *residual = flags & SS_BATCH_NORM_RESIDUAL ? ss_bn_at(view, step->in[SS_BN_RESIDUAL], place) : NULL;
+    ss_bn_avx512_normalize(&rows, ss_bn_at(view, step->in[SS_BN_X], place), residual, columns,
+                           (flags & SS_BATCH_NORM_RELU) != 0, (char *)step->out[SS_BN_Y] + ss_bn_bytes(view, place),
+                           mask ? mask + range.group * view->mask_bytes + range.begin / 8 : NULL);
+    return;
+  }
+  float buffer[SS_BN_TILE], residual_buffer[SS_BN_TILE];
   for (int64_t at = range.begin; at < range.end;) {
     const int64_t count = ss_bn_tile(view, at, range.end);
-    const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->out[SS_BN_MASK]);
-    if (ss_bn_avx512_takes(&piece)) {
-      const float *mean = columns + at % view->width;
-      ss_bn_avx512_normalize(&piece, step->in[SS_BN_X], residual, step->out[SS_BN_Y], mean, mean + view->width,
-                             mean + 2 * view->width, (flags & SS_BATCH_NORM_RELU) != 0);
-    } else {
-      write_tile(step, view, columns, range.group, at, count);
+    const float *mean = columns + at % view->width;
+    const float *x = ss_elements_read(step->in[SS_BN_X], view->dtype, start + at, count, buffer);
+    const float *residual = NULL;
+    if (flags & SS_BATCH_NORM_RESIDUAL) {
+      residual = ss_elements_read(step->in[SS_BN_RESIDUAL], view->dtype, start + at, count, residual_buffer);
     }
+    float *y = ss_elements_target(step->out[SS_BN_Y], view->dtype, start + at, buffer);
+    normalize(x, residual, y, count, view->width, mean, mean + view->width, mean + 2 * view->width);
+    if (flags & SS_BATCH_NORM_RELU) {
+      ss_relu_mask_make(y, mask ? mask + range.group * view->mask_bytes + at / 8 : NULL, count);
+    }
+    ss_elements_write(step->out[SS_BN_Y], view->dtype, start + at, count, y);
     at += count;
   }
 }
@@ -247,8 +271,9 @@ static ss_status prepare(ss_step *step, ss_error *error) {
   return SS_OK;
 }
 
-static ss_status run(const ss_step *step) {
-  const ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BN_X]);
+static ss_status run(const ss_step *step, bool avx512) {
+  ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BN_X]);
+  view.avx512 = avx512;
   const areas area = carve(&view, step->threads, step->scratch);
   const bool training = (step->node->attributes.flags & SS_BATCH_NORM_TRAINING) != 0;
   if (training) {
@@ -267,8 +292,9 @@ static ss_status run(const ss_step *step) {
 #pragma omp barrier
     }
 #pragma omp for schedule(static)
-    for (int64_t channel = 0; channel < view.channels; channel++) {
-      finish_channel(step, &view, &area, channel);
+    for (int64_t from = 0; from < view.channels; from += channels_together) {
+      const int64_t rest = view.channels - from;
+      finish_channels(step, &view, &area, from, rest < channels_together ? rest : channels_together);
     }
     for (int chunk = end - 1; chunk >= first; chunk--) { /* backwards: what was read last is still in the cache */
       write_chunk(step, &view, &area, chunk);
@@ -277,5 +303,19 @@ static ss_status run(const ss_step *step) {
   return SS_OK;
 }
 
-static const ss_way ways[] = {{"loops", NULL, prepare, run, NULL}};
-const ss_kernel ss_cpu_batch_norm = {ways, 1};
+static bool supports_avx512(const ss_node *node) {
+  const ss_bn_view view = ss_bn_view_of(node, node->inputs[SS_BN_X]);
+  return ss_bn_avx512_fits(&view);
+}
+
+static ss_status run_avx512(const ss_step *step) {
+  return run(step, true);
+}
+
+static ss_status run_loops(const ss_step *step) {
+  return run(step, false);
+}
+
+static const ss_way ways[] = {{"avx512", supports_avx512, prepare, run_avx512, NULL},
+                              {"loops", NULL, prepare, run_loops, NULL}};
+const ss_kernel ss_cpu_batch_norm = {ways, 2};

@@ -20,6 +20,7 @@ typedef struct ss_bn_view {
   int group_chunks;    /* chunks of a group */
   int chunks;          /* of all groups */
   int64_t mask_bytes;  /* of a group */
+  bool avx512;         /* the sweeps are those of batch_norm_avx512.h */
 } ss_bn_view;
 
 /* A range of a group's elements, or of a chunk's. */
@@ -34,6 +35,15 @@ ss_bn_range ss_bn_chunk(const ss_bn_view *view, int chunk);
  * one. */
 int64_t ss_bn_tile(const ss_bn_view *view, int64_t at, int64_t end);
 
+static inline size_t ss_bn_bytes(const ss_bn_view *view, int64_t elements) {
+  return (size_t)elements * ss_dtype_size(view->dtype);
+}
+
+/* Element `at` of a tensor of the view's type. */
+static inline const void *ss_bn_at(const ss_bn_view *view, const void *data, int64_t at) {
+  return (const char *)data + ss_bn_bytes(view, at);
+}
+
 /* Sums that a thread makes over a chunk, by column. */
 typedef struct ss_bn_sums {
   float *first, *second;   /* of a block of rows */
@@ -45,7 +55,7 @@ size_t ss_bn_sums_bytes(const ss_bn_view *view);
 ss_bn_sums ss_bn_sums_in(const ss_bn_view *view, char *memory);
 /* Adds the block's sums to the chunk's and clears them. */
 void ss_bn_sums_flush(const ss_bn_view *view, const ss_bn_sums *sums);
-/* The chunk's two sums of a channel, over the columns that repeat it. */
-void ss_bn_sums_channel(const ss_bn_view *view, const ss_bn_sums *sums, int64_t channel, double out[2]);
+/* Adds the chunk's sums over the columns that repeat a channel: they are then at the channel's number. */
+void ss_bn_sums_fold(const ss_bn_view *view, const ss_bn_sums *sums);
 
 #endif

@@ -1,43 +1,47 @@
-/* Batch norm's inner loops in AVX-512, on float32 or bf16 as it lies in memory: everything between reading and writing
- * an element happens in registers. Internal to engine/cpu; the plain loops are in batch_norm.c and
- * batch_norm_backward.c. */
+/* Batch norm's sweeps with AVX-512: each reads its operands once, from where they lie, and writes past the caches what
+ * would not stay in them. Internal to engine/cpu.
+ *
+ * All take `rows` wide rows of `width` numbers in float32 or bf16, width a multiple of 32. */
 #ifndef SS_ENGINE_CPU_BATCH_NORM_AVX512_H
 #define SS_ENGINE_CPU_BATCH_NORM_AVX512_H
 
 #include "engine/cpu/batch_norm.h"
 
-#include <stdbool.h>
+/* Whether the processor has what they need and the view's rows are what they take. */
+bool ss_bn_avx512_fits(const ss_bn_view *view);
 
-/* A tile of the rows: `count` elements from `place` on (in the whole tensor), `columns` of them a row. `mask` is the
- * byte of its first element's bit; NULL: no ReLU to the left of what is computed. */
-typedef struct ss_bn_piece {
+/* What a call sweeps over. */
+typedef struct ss_bn_rows {
   ss_dtype dtype;
-  int64_t place, count, columns;
-  uint8_t *mask;
-} ss_bn_piece;
+  int64_t rows, width;
+  bool past_caches; /* what is written would leave the caches before it is read */
+} ss_bn_rows;
 
-/* The piece of `count` elements from `at` on (within a group), as ss_bn_tile cuts them; `mask` is the group's. */
-ss_bn_piece ss_bn_piece_of(const ss_bn_view *view, int group, int64_t at, int64_t count, const uint8_t *mask);
+/* `elements` (a multiple of width) of the view, as rows. */
+ss_bn_rows ss_bn_avx512_rows(const ss_bn_view *view, int64_t elements);
 
-/* Whether the processor has the instructions and the piece is made of whole rows of sixteens. */
-bool ss_bn_avx512_takes(const ss_bn_piece *piece);
+/* Adds the deviations from `shift` and their squares, column by column. */
+void ss_bn_avx512_moments(const ss_bn_rows *of, const void *x, const float *shift, float *first, float *second);
 
-/* As add_moments of batch_norm.c: first += x - shift, second += (x - shift)^2, column by column. */
-void ss_bn_avx512_moments(const ss_bn_piece *piece, const void *x, const float *shift, float *first, float *second);
+/* y = (x - mean) scale + bias [+ residual], [then ReLU]; columns: mean, scale, bias. mask: a bit a number, set where
+ * the ReLU lets it pass. y may be x or the residual. residual and mask may be NULL. */
+void ss_bn_avx512_normalize(const ss_bn_rows *of, const void *x, const void *residual, const float *columns, bool relu,
+                            void *y, uint8_t *mask);
 
-/* y = (x - mean) scale + bias [+ residual, unless NULL] [then ReLU, its bits to mask unless NULL]. */
-void ss_bn_avx512_normalize(const ss_bn_piece *piece, const void *x, const void *residual, void *y, const float *mean,
-                            const float *scale, const float *bias, bool relu);
+/* Where the gradient g of y behind the ReLU comes from: dy [+ dy2] where the mask's bit is set; these two may be NULL.
+ */
+typedef struct ss_bn_gradient {
+  const void *dy, *dy2;
+  const uint8_t *mask;
+} ss_bn_gradient;
 
-/* With g = dy [+ dy2, unless NULL] where mask has a bit, else 0: first += g, second += g (x - mean). */
-void ss_bn_avx512_products(const ss_bn_piece *piece, const void *dy, const void *dy2, const void *x, const float *mean,
+/* Adds g and g (x - mean), column by column. */
+void ss_bn_avx512_products(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x, const float *mean,
                            float *first, float *second);
 
-/* dx = g of_g + ((x - mean) of_x + of_one) unless dx is NULL; dresidual = g unless NULL. */
-typedef struct ss_bn_coefficients {
-  const float *mean, *of_g, *of_x, *of_one;
-} ss_bn_coefficients;
-void ss_bn_avx512_differentiate(const ss_bn_piece *piece, const void *dy, const void *dy2, const void *x,
-                                const ss_bn_coefficients *coefficients, void *dx, void *dresidual);
+/* dx = g of_g + (x - mean) of_x + of_one, the residual's gradient = g; columns: mean, of_g, of_x, of_one. Either may be
+ * NULL; they may be dy or dy2. */
+void ss_bn_avx512_differentiate(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x,
+                                const float *columns, void *dx, void *residual);
 
 #endif

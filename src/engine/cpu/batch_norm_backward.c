@@ -64,6 +64,15 @@ static const float *read_gradient(const ss_step *step, const ss_bn_view *view, i
   return g;
 }
 
+/* Where the gradient of y comes from, from element `place` of the tensor, `at` of its group, on. */
+static ss_bn_gradient gradient_at(const ss_step *step, const ss_bn_view *view, int group, int64_t at) {
+  const int64_t place = group * view->group_count + at;
+  const uint8_t *mask = step->in[SS_BNB_MASK];
+  return (ss_bn_gradient){.dy = ss_bn_at(view, step->in[SS_BNB_DY], place),
+                          .dy2 = step->in[SS_BNB_DY2] ? ss_bn_at(view, step->in[SS_BNB_DY2], place) : NULL,
+                          .mask = mask ? mask + group * view->mask_bytes + at / 8 : NULL};
+}
+
 /* Adds g and g (x - mean), column by column. */
 SS_MULTIVERSION
 static void add_products(const float *g, const float *x, int64_t count, int64_t width, const float *mean, float *first,
@@ -103,30 +112,27 @@ static void sum_chunk(const ss_step *step, const ss_bn_view *view, const areas *
   for (int64_t block = range.begin; block < range.end; block += rows_between_flushes * view->width) {
     const int64_t block_end = block + rows_between_flushes * view->width;
     const int64_t end = block_end < range.end ? block_end : range.end;
-    for (int64_t at = block; at < end;) {
+    if (view->avx512) {
+      const ss_bn_rows rows = ss_bn_avx512_rows(view, end - block);
+      const ss_bn_gradient gradient = gradient_at(step, view, range.group, block);
+      const void *x = ss_bn_at(view, step->in[SS_BNB_X], range.group * view->group_count + block);
+      ss_bn_avx512_products(&rows, &gradient, x, means, sums->first, sums->second);
+    }
+    for (int64_t at = view->avx512 ? end : block; at < end;) {
       const int64_t count = ss_bn_tile(view, at, end);
       const int64_t column = at % view->width;
       const int64_t place = range.group * view->group_count + at;
-      const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->in[SS_BNB_MASK]);
-      if (ss_bn_avx512_takes(&piece)) {
-        ss_bn_avx512_products(&piece, step->in[SS_BNB_DY], step->in[SS_BNB_DY2], step->in[SS_BNB_X], means + column,
-                              sums->first + column, sums->second + column);
-      } else {
-        const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
-        const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
-        add_products(g, x, count, view->width, means + column, sums->first + column, sums->second + column);
-      }
+      const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
+      const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
+      add_products(g, x, count, view->width, means + column, sums->first + column, sums->second + column);
       at += count;
     }
     ss_bn_sums_flush(view, sums);
   }
   double *totals = area->totals + (int64_t)chunk * 2 * view->channels;
-  for (int64_t i = 0; i < view->channels; i++) {
-    double sum[2];
-    ss_bn_sums_channel(view, sums, i, sum);
-    totals[i] = sum[0];
-    totals[view->channels + i] = sum[1];
-  }
+  ss_bn_sums_fold(view, sums);
+  memcpy(totals, sums->total1, (size_t)view->channels * sizeof *totals);
+  memcpy(totals + view->channels, sums->total2, (size_t)view->channels * sizeof *totals);
 }
 
 static void spread_means(const ss_step *step, const ss_bn_view *view, const areas *area) {
@@ -188,40 +194,36 @@ static void differentiate(const float *g, const float *x, float *dx, int64_t cou
   }
 }
 
-static void write_tile(const ss_step *step, const ss_bn_view *view, const float *columns, int group, int64_t at,
-                       int64_t count) {
-  const int64_t place = group * view->group_count + at;
-  float *residual = step->out[SS_BNB_DRESIDUAL];
-  float g_buffer[SS_BN_TILE], x_buffer[SS_BN_TILE];
-  const float *g = read_gradient(step, view, group, at, count, g_buffer);
-  if (residual) {
-    if (view->dtype == SS_F32) {
-      memcpy(residual + place, g, (size_t)count * sizeof *g);
-    }
-    ss_elements_write(residual, view->dtype, place, count, g);
-  }
-  if (step->out[SS_BNB_DX]) {
-    const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
-    float *dx = ss_elements_target(step->out[SS_BNB_DX], view->dtype, place, g_buffer);
-    differentiate(g, x, dx, count, view->width, columns + at % view->width);
-    ss_elements_write(step->out[SS_BNB_DX], view->dtype, place, count, dx);
-  }
-}
-
 static void write_chunk(const ss_step *step, const ss_bn_view *view, const areas *area, int chunk) {
   const ss_bn_range range = ss_bn_chunk(view, chunk);
   const float *columns = area->columns + (int64_t)range.group * 4 * view->width;
+  char *dx_start = step->out[SS_BNB_DX];
+  float *residual = step->out[SS_BNB_DRESIDUAL];
+  if (view->avx512) {
+    const ss_bn_rows rows = ss_bn_avx512_rows(view, range.end - range.begin);
+    const ss_bn_gradient gradient = gradient_at(step, view, range.group, range.begin);
+    const int64_t place = range.group * view->group_count + range.begin;
+    const size_t offset = ss_bn_bytes(view, place);
+    ss_bn_avx512_differentiate(&rows, &gradient, ss_bn_at(view, step->in[SS_BNB_X], place), columns,
+                               dx_start ? dx_start + offset : NULL, residual ? (char *)residual + offset : NULL);
+    return;
+  }
+  float g_buffer[SS_BN_TILE], x_buffer[SS_BN_TILE];
   for (int64_t at = range.begin; at < range.end;) {
+    const int64_t place = range.group * view->group_count + at;
     const int64_t count = ss_bn_tile(view, at, range.end);
-    const ss_bn_piece piece = ss_bn_piece_of(view, range.group, at, count, step->in[SS_BNB_MASK]);
-    if (ss_bn_avx512_takes(&piece)) {
-      const float *mean = columns + at % view->width;
-      const ss_bn_coefficients coefficients = {mean, mean + view->width, mean + 2 * view->width,
-                                               mean + 3 * view->width};
-      ss_bn_avx512_differentiate(&piece, step->in[SS_BNB_DY], step->in[SS_BNB_DY2], step->in[SS_BNB_X], &coefficients,
-                                 step->out[SS_BNB_DX], step->out[SS_BNB_DRESIDUAL]);
-    } else {
-      write_tile(step, view, columns, range.group, at, count);
+    const float *g = read_gradient(step, view, range.group, at, count, g_buffer);
+    if (residual) {
+      if (view->dtype == SS_F32) {
+        memcpy(residual + place, g, (size_t)count * sizeof *g);
+      }
+      ss_elements_write(residual, view->dtype, place, count, g);
+    }
+    if (step->out[SS_BNB_DX]) {
+      const float *x = ss_elements_read(step->in[SS_BNB_X], view->dtype, place, count, x_buffer);
+      float *dx = ss_elements_target(step->out[SS_BNB_DX], view->dtype, place, g_buffer);
+      differentiate(g, x, dx, count, view->width, columns + at % view->width);
+      ss_elements_write(step->out[SS_BNB_DX], view->dtype, place, count, dx);
     }
     at += count;
   }
@@ -234,8 +236,9 @@ static ss_status prepare(ss_step *step, ss_error *error) {
   return SS_OK;
 }
 
-static ss_status run(const ss_step *step) {
-  const ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BNB_X]);
+static ss_status run(const ss_step *step, bool avx512) {
+  ss_bn_view view = ss_bn_view_of(step->node, step->node->inputs[SS_BNB_X]);
+  view.avx512 = avx512;
   const areas area = carve(&view, step->threads, step->scratch);
   const bool training = (step->node->attributes.flags & SS_BATCH_NORM_TRAINING) != 0;
   const bool writes = step->out[SS_BNB_DX] || step->out[SS_BNB_DRESIDUAL];
@@ -264,5 +267,19 @@ static ss_status run(const ss_step *step) {
   return SS_OK;
 }
 
-static const ss_way ways[] = {{"loops", NULL, prepare, run, NULL}};
-const ss_kernel ss_cpu_batch_norm_backward = {ways, 1};
+static bool supports_avx512(const ss_node *node) {
+  const ss_bn_view view = ss_bn_view_of(node, node->inputs[SS_BNB_X]);
+  return ss_bn_avx512_fits(&view);
+}
+
+static ss_status run_avx512(const ss_step *step) {
+  return run(step, true);
+}
+
+static ss_status run_loops(const ss_step *step) {
+  return run(step, false);
+}
+
+static const ss_way ways[] = {{"avx512", supports_avx512, prepare, run_avx512, NULL},
+                              {"loops", NULL, prepare, run_loops, NULL}};
+const ss_kernel ss_cpu_batch_norm_backward = {ways, 2};

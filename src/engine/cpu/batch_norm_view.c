@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { smallest_chunk = 32768, most_chunks = 64, least_width = 64 };
+enum { smallest_chunk = 32768, smallest_rows = 64, most_chunks = 64, least_width = 64 };
 
 static int64_t common_divisor(int64_t a, int64_t b) {
   while (b != 0) {
@@ -24,7 +24,8 @@ ss_bn_view ss_bn_view_of(const ss_node *node, const ss_tensor *x) {
   }
   view.width = view.repeat * view.channels;
   const int64_t share = view.group_count * view.groups / most_chunks;
-  const int64_t wanted = share > smallest_chunk ? share : smallest_chunk;
+  const int64_t least = smallest_chunk > smallest_rows * view.width ? smallest_chunk : smallest_rows * view.width;
+  const int64_t wanted = share > least ? share : least;
   view.chunk_count = (wanted + view.width - 1) / view.width * view.width;
   view.group_chunks = (int)((view.group_count + view.chunk_count - 1) / view.chunk_count);
   view.chunks = view.groups * view.group_chunks;
@@ -68,11 +69,9 @@ void ss_bn_sums_flush(const ss_bn_view *view, const ss_bn_sums *sums) {
   memset(sums->second, 0, (size_t)view->width * sizeof(float));
 }
 
-void ss_bn_sums_channel(const ss_bn_view *view, const ss_bn_sums *sums, int64_t channel, double out[2]) {
-  out[0] = 0.0;
-  out[1] = 0.0;
-  for (int64_t i = channel; i < view->width; i += view->channels) {
-    out[0] += sums->total1[i];
-    out[1] += sums->total2[i];
+void ss_bn_sums_fold(const ss_bn_view *view, const ss_bn_sums *sums) {
+  for (int64_t i = view->channels; i < view->width; i++) {
+    sums->total1[i % view->channels] += sums->total1[i];
+    sums->total2[i % view->channels] += sums->total2[i];
   }
 }
