@@ -14,6 +14,7 @@ typedef struct worker {
   /* Finished sums: pixels [written, finished) are still to be written to `target`. */
   uint16_t *target;
   int finished, written, tiles;
+  bool whole_lines; /* two output tiles fill lines of the caches */
   /* Memory to be read soon: lines left, and how many to ask for at a time. */
   const uint8_t *ahead;
   size_t lines, lines_a_step;
@@ -25,9 +26,16 @@ SS_AMX_INLINE void write_pixel(worker *w) {
   uint16_t *to = w->target + (size_t)w->written * w->pixel;
   if (w->tiles == 2) {
     const float(*high)[16] = w->sums[1][w->written];
-    for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-      _mm512_storeu_si512(to, ss_amx_to_bf16(_mm512_load_ps(low[n]), _mm512_load_ps(high[n])));
-      to += w->image;
+    if (w->whole_lines) { /* past the caches: the lines need not be read first, and are not read again before long */
+      for (int n = 0; n < SS_AMX_BLOCK; ++n) {
+        _mm512_stream_si512((__m512i *)to, ss_amx_to_bf16(_mm512_load_ps(low[n]), _mm512_load_ps(high[n])));
+        to += w->image;
+      }
+    } else {
+      for (int n = 0; n < SS_AMX_BLOCK; ++n) {
+        _mm512_storeu_si512(to, ss_amx_to_bf16(_mm512_load_ps(low[n]), _mm512_load_ps(high[n])));
+        to += w->image;
+      }
     }
   } else {
     for (int n = 0; n < SS_AMX_BLOCK; ++n) {
@@ -114,6 +122,8 @@ SS_AMX_INLINE void multiply_pixel(const int i, const int pixels, const int taps,
 typedef struct span {
   const uint8_t *input;             /* pixel 0 of the first tap row, perhaps outside the map: see `valid` */
   ptrdiff_t row, step;              /* bytes from tap row to row, channel step to step */
+  ptrdiff_t pixel;                  /* and from pixel to pixel */
+  int line;                         /* and from image to image */
   const uint8_t *weights;           /* first tile */
   size_t weights_row, weights_step; /* bytes from tap row to row, channel step to step */
   size_t weights_output;            /* and from output tile to tile */
@@ -201,6 +211,7 @@ SS_AMX static void accumulate(const span *s, worker *w, int pixels, int taps, in
 /* One tap column, two output tiles, one or two pixels: 4 loads for 4 products. Tiles 0 and 1 are the first output
  * tile's. */
 SS_AMX static void accumulate_pair(const span *s, ptrdiff_t second_pixel, worker *w) {
+  const ptrdiff_t line = s->line;
   const bool first = s->valid & 1u;
   const bool second = s->valid & 2u;
   for (int row = 0; row < s->rows; ++row) {
@@ -210,12 +221,12 @@ SS_AMX static void accumulate_pair(const span *s, ptrdiff_t second_pixel, worker
       _tile_loadd(4, weights, 64);
       _tile_loadd(5, weights + s->weights_output, 64);
       if (first) {
-        _tile_loadd(7, input, 64);
+        _tile_loadd(7, input, line);
         _tile_dpbf16ps(0, 7, 4);
         _tile_dpbf16ps(2, 7, 5);
       }
       if (second) {
-        _tile_loadd(7, input + second_pixel, 64);
+        _tile_loadd(7, input + second_pixel, line);
         _tile_dpbf16ps(1, 7, 4);
         _tile_dpbf16ps(3, 7, 5);
       }
@@ -251,10 +262,36 @@ static inline int map_width(const ss_amx_job *j) {
   return (j->in_width + j->pixel_step - 1) / j->pixel_step;
 }
 
+/* Whether tiles are loaded from the map itself: with a 1x1 kernel a pixel of 16 images lies in one piece, and every
+ * channel of it is used. */
+static bool is_direct(const ss_amx_job *j) {
+  return j->patches == NULL && j->sweeps == 1 && j->sweep[0].taps_y == 1 && j->sweep[0].taps_x == 1 &&
+         j->sweep[0].in_y == 0 && j->sweep[0].in_x == 0 && j->pixel_step == 1 && !j->joined &&
+         j->in_channels % 32 == 0 && j->out_channels % 32 == 0;
+}
+
+static span direct_span(const ss_amx_job *j, const ss_amx_sweep *w, const uint8_t *map, int tile, int row) {
+  span s;
+  memset(&s, 0, sizeof s);
+  s.line = j->in_channels * (int)sizeof(uint16_t);
+  s.pixel = (ptrdiff_t)s.line * SS_AMX_BLOCK;
+  s.step = 64;
+  s.weights_step = SS_AMX_TILE_BYTES;
+  s.weights_output = s.weights_step * (size_t)j->steps;
+  s.rows = 1;
+  s.steps = j->steps;
+  s.input = map + (ptrdiff_t)row * j->in_width * s.pixel;
+  s.weights = (const uint8_t *)j->packed + w->weights * SS_AMX_TILE_BYTES + (size_t)tile * s.weights_output;
+  return s;
+}
+
 /* The span of output row `row` for one output tile: tap rows outside the map are left out. `tiles` is the input of the
  * block of images. Joined rows are two rows of the map, the first perhaps the one above it. */
 static inline span make_span(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input,
                              const uint8_t *tiles, int tile, int row) {
+  if (is_direct(j)) {
+    return direct_span(j, w, tiles, tile, row);
+  }
   const int lowest = j->joined ? -1 : 0;
   const int advance = j->joined ? 2 : 1;
   const int first_row = row * w->in_step + w->in_y;
@@ -262,6 +299,8 @@ static inline span make_span(const ss_amx_job *j, const ss_amx_sweep *w, const p
   const int last = first_row < map_height(j) ? (map_height(j) - 1 - first_row) / advance : -1;
   span s;
   s.step = (ptrdiff_t)map_width(j) * SS_AMX_TILE_BYTES;
+  s.pixel = SS_AMX_TILE_BYTES;
+  s.line = 64;
   s.row = (ptrdiff_t)input->slot_bytes * advance;
   s.weights_step = (size_t)w->taps_x * SS_AMX_TILE_BYTES;
   s.weights_row = s.weights_step * (size_t)j->steps;
@@ -318,8 +357,8 @@ SS_AMX static void sum_pair(const ss_amx_job *j, const ss_amx_sweep *w, const sp
   const unsigned wanted = pixels == 2 ? 3u : 1u;
   span s = *row;
   s.valid = (inside_map(x, 1, map_width(j)) | inside_map(x + w->in_step, 1, map_width(j)) << 1) & wanted;
-  s.input += (ptrdiff_t)x * SS_AMX_TILE_BYTES;
-  accumulate_pair(&s, (ptrdiff_t)w->in_step * SS_AMX_TILE_BYTES, work);
+  s.input += x * s.pixel;
+  accumulate_pair(&s, w->in_step * s.pixel, work);
   write_rest(work);
   _tile_stored(0, work->sums[0][0], 64);
   _tile_stored(1, work->sums[0][1], 64);
@@ -383,7 +422,8 @@ ss_amx_cut ss_amx_cut_job(const ss_amx_job *j, int threads) {
   const size_t row = (size_t)j->steps * (size_t)map_width(j) * SS_AMX_TILE_BYTES * (size_t)j->sweep[0].in_step;
   const size_t plane = row * (size_t)out_rows;
   ss_amx_cut c;
-  c.chunk_rows = plane > budget ? ss_amx_min(out_rows, ss_amx_max(4, (int)(budget / row))) : out_rows;
+  c.chunk_rows = plane > budget ? ss_amx_min(out_rows, ss_amx_max(j->sweep[0].taps_y == 1 ? 1 : 4, (int)(budget / row)))
+                                : out_rows;
   c.row_chunks = (out_rows + c.chunk_rows - 1) / c.chunk_rows;
   c.chunk_blocks = 1;
   if (c.row_chunks == 1 && j->patches == NULL) {
@@ -404,6 +444,9 @@ static size_t patches_bytes(const ss_amx_job *j) {
 }
 
 static size_t input_bytes(const ss_amx_job *j, const ss_amx_cut *c) {
+  if (is_direct(j)) {
+    return 0;
+  }
   size_t most = 0;
   for (int row = 0; row < j->sweep[0].rows; row += c->chunk_rows) {
     const packed_input input = input_of_rows(j, row, ss_amx_min(j->sweep[0].rows, row + c->chunk_rows));
@@ -508,9 +551,10 @@ static void look_ahead(const ss_amx_job *j, const ss_amx_cut *c, int next, worke
 /* Output tiles [first_tile, last_tile) of the chunk, for one sweep. */
 SS_AMX static void run_sweep(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input, const chunk *k,
                              int first_tile, int last_tile, worker *work) {
-  const bool pairs = w->taps_x == 1;
+  const bool pairs = w->taps_x <= 1;
   const int last_row = ss_amx_min(w->rows, k->last_row);
   const size_t map = (size_t)input->slots * input->slot_bytes;
+  const size_t plane = (size_t)j->in_height * (size_t)j->in_width * SS_AMX_BLOCK * (size_t)j->in_channels;
   const bool weights_fit = weights_of_tile(j) * (size_t)(last_tile - first_tile) <= 512 * 1024;
   const int rows_a_turn = weights_fit ? 1 : last_row - k->first_row; /* rows for one tile before the next tile */
   const int blocks_a_turn = weights_fit ? 1 : k->last_block - k->first_block;
@@ -519,7 +563,8 @@ SS_AMX static void run_sweep(const ss_amx_job *j, const ss_amx_sweep *w, const p
       for (int tile = first_tile; tile < last_tile; tile += pairs ? 2 : 1) {
         const int tiles = pairs ? ss_amx_min(2, last_tile - tile) : 1;
         for (int block = first_block; block < first_block + blocks_a_turn; ++block) {
-          const uint8_t *tiles_of_block = input->tiles + (size_t)(block - k->first_block) * map;
+          const uint8_t *tiles_of_block = is_direct(j) ? (const uint8_t *)(j->input + (size_t)block * plane)
+                                                       : input->tiles + (size_t)(block - k->first_block) * map;
           for (int row = first_row; row < first_row + rows_a_turn; ++row) {
             sweep_row(j, w, input, tiles_of_block, block, tile, tiles, row, work);
           }
@@ -534,6 +579,7 @@ void ss_amx_run_items(const ss_amx_job *j, const ss_amx_cut *c, int first, int l
   memset((char *)&work + sizeof work.sums, 0, sizeof work - sizeof work.sums);
   work.image = (size_t)j->out_channels;
   work.ahead = (const uint8_t *)j->input;
+  work.whole_lines = j->out_channels % (2 * SS_AMX_BLOCK) == 0;
   const int tiles = j->out_channels / SS_AMX_BLOCK;
   for (int item = first; item < last; ++item) {
     const chunk k = chunk_of(j, c, item);
@@ -541,7 +587,7 @@ void ss_amx_run_items(const ss_amx_job *j, const ss_amx_cut *c, int first, int l
     const int last_tile = ss_amx_min(tiles, first_tile + c->chunk_tiles);
     packed_input input = input_of_rows(j, k.first_row, k.last_row);
     input.tiles = scratch;
-    if (item == first || first_tile == 0) {
+    if (!is_direct(j) && (item == first || first_tile == 0)) {
       pack_input(j, &input, k.first_block, k.last_block, scratch, (uint8_t *)scratch + input_bytes(j, c));
       SS_AMX_FENCE();
     }
@@ -555,6 +601,7 @@ void ss_amx_run_items(const ss_amx_job *j, const ss_amx_cut *c, int first, int l
       write_rest(&work);
     }
   }
+  _mm_sfence(); /* behind which the other threads see what went past the caches */
 }
 
 #endif
