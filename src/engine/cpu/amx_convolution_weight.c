@@ -61,12 +61,12 @@ static void set_strides(ss_amx_gradient *g) {
   g->dy_row = (g->columns ? 1 : (size_t)g->pairs) * SS_AMX_TILE_BYTES;
   g->dy_pair = (g->columns ? rows : 1) * SS_AMX_TILE_BYTES;
   g->dy_block = rows * (size_t)g->pairs * SS_AMX_TILE_BYTES;
-  g->dy_tile = (size_t)g->chunk_blocks * g->dy_block;
+  g->dy_tile = (size_t)g->chunk_blocks * g->dy_block + SS_AMX_TILE_BYTES; /* not all at the same place in a page */
   g->x_line = (g->columns ? slots : 1) * 64;
   g->x_pixel = 8 * g->x_line;
   g->x_slot = g->columns ? 64 : pixels * half;
   g->x_block = slots * pixels * half;
-  g->x_tile = (size_t)g->chunk_blocks * g->x_block;
+  g->x_tile = (size_t)g->chunk_blocks * g->x_block + SS_AMX_TILE_BYTES;
 }
 
 /* Chunks and slices depend on the shape alone; how channels are grouped into items also on the number of threads. */
@@ -92,7 +92,9 @@ static ss_amx_gradient make_plan(const ss_amx_convolution *shape, int threads) {
   g.columns = g.kernel == 3 && g.stride == 1;
   g.line = 2 * g.pairs + (g.kernel - 1) / g.stride;
 
-  const int chunk_pairs = 128 / g.stride; /* sums outlast the cost of loading and storing them */
+  /* Sums outlast the cost of loading and storing them; with a 1x1 kernel packing is most of the work, and small chunks
+   * of many channels stay in the cache. */
+  const int chunk_pairs = (g.kernel == 1 ? 32 : 128) / g.stride;
   g.chunk_rows = ss_amx_max(1, ss_amx_min(g.out_height, chunk_pairs / g.pairs));
   g.chunk_blocks =
       g.chunk_rows < g.out_height ? 1 : ss_amx_max(1, ss_amx_min(g.blocks, chunk_pairs / (g.pairs * g.out_height)));
@@ -110,7 +112,7 @@ static ss_amx_gradient make_plan(const ss_amx_convolution *shape, int threads) {
     g.slices *= 2;
   }
 
-  g.group_out = ss_amx_min(g.out_tiles, 8); /* x is packed again for each group */
+  g.group_out = ss_amx_min(g.out_tiles, g.kernel == 1 ? 32 : 8); /* x is packed again for each group */
   g.group_in = g.in_tiles;
   while (g.group_out > 1 && g.slices * ((g.out_tiles + g.group_out - 1) / g.group_out) < threads) {
     g.group_out = (g.group_out + 1) / 2;
