@@ -23,11 +23,17 @@ static int find(layout_pass *pass, int id) {
   return id;
 }
 
+/* Pictures stay as they are: first layers read parts of their rows. */
+static bool is_picture(const ss_tensor *tensor) {
+  return tensor->shape.rank == 4 && tensor->shape.dims[3] % 16 != 0;
+}
+
 /* Only activations change their layout: inputs, constants and parameters lie as the caller put them, and the gradient
  * of a weight as the weight does. */
 static bool may_be_block16(const ss_tensor *tensor) {
-  return tensor && tensor->kind == SS_TENSOR_ACTIVATION && tensor->shape.rank == 4 && tensor->shape.dims[0] % 16 == 0 &&
-         tensor->producer && tensor->producer->operation != SS_OP_CONVOLUTION_BACKWARD_WEIGHT;
+  return tensor && !is_picture(tensor) && tensor->kind == SS_TENSOR_ACTIVATION && tensor->shape.rank == 4 &&
+         tensor->shape.dims[0] % 16 == 0 && tensor->producer &&
+         tensor->producer->operation != SS_OP_CONVOLUTION_BACKWARD_WEIGHT;
 }
 
 static bool is_spatial(const ss_tensor *tensor) {
@@ -99,7 +105,7 @@ static ss_tensor *convert(ss_graph *graph, ss_tensor *from, ss_layout layout) {
 
 /* The copy of an input of a node in `layout`, made once. */
 static ss_tensor *in_layout(layout_pass *pass, ss_tensor *tensor, ss_layout layout) {
-  if (!is_spatial(tensor) || tensor->layout == layout) {
+  if (!is_spatial(tensor) || is_picture(tensor) || tensor->layout == layout) {
     return tensor;
   }
   if ((size_t)tensor->id >= pass->tensors) {

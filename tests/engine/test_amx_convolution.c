@@ -104,7 +104,9 @@ static reference compute_reference(const problem *p, direction way, size_t size)
           if (iy < 0 || iy >= s->height || ix < 0 || ix >= s->width) {
             continue;
           }
-          const size_t in = block16(n, iy, ix, 0, s->height, s->width, s->input_channels);
+          const size_t in = s->input_channels % 16 == 0
+                                ? block16(n, iy, ix, 0, s->height, s->width, s->input_channels)
+                                : (size_t)(((n * s->height + iy) * s->width + ix) * s->input_channels);
           const size_t out = block16(n, y, x, 0, p->out_height, p->out_width, s->output_channels);
           for (int o = 0; o < s->output_channels; ++o) {
             const size_t weight = (size_t)(o * s->input_channels) * (size_t)(s->kernel * s->kernel) + (size_t)tap;
@@ -288,6 +290,10 @@ static void test_first_layer(void **state) {
     }
   }
   check_shape((ss_amx_convolution){16, 4, 4, 3, 16, 1, 1, 0}, 2);
+  check_shape((ss_amx_convolution){32, 23, 19, 3, 32, 11, 4, 2}, 2);
+  check_shape((ss_amx_convolution){16, 12, 26, 3, 64, 11, 3, 10}, 2);
+  check_shape((ss_amx_convolution){16, 9, 11, 4, 48, 8, 1, 7}, 2);
+  check_shape((ss_amx_convolution){16, 30, 5, 2, 32, 5, 4, 0}, 2);
 }
 
 /* Enough to be cut into several chunks of rows, of image blocks and of channels, and into slices. */
@@ -329,8 +335,16 @@ static void test_unsupported(void **state) {
   s.padding = 0;
   assert_false(ss_amx_convolution_supports(&s));
   s = good;
+  s.kernel = 9;
+  assert_false(ss_amx_convolution_supports(&s));
+  s = good;
   s.input_channels = 3;
   assert_true(ss_amx_convolution_supports(&s));
+  s.stride = 4;
+  assert_true(ss_amx_convolution_supports(&s));
+  s.stride = 5;
+  assert_false(ss_amx_convolution_supports(&s));
+  s.stride = 1;
   assert_false(ss_amx_convolution_supports_backward_data(&s));
 }
 

@@ -59,13 +59,15 @@ int ss_amx_convolution_out_width(const ss_amx_convolution *shape) {
 }
 
 bool ss_amx_convolution_supports(const ss_amx_convolution *shape) {
+  const bool first_layer =
+      shape->input_channels <= 4 && shape->kernel * shape->input_channels <= 64 && shape->kernel <= 11;
   const bool channels =
-      shape->input_channels > 0 && (shape->input_channels % SS_AMX_BLOCK == 0 ||
-                                    (shape->input_channels <= 4 && shape->kernel * shape->input_channels <= 32));
+      shape->input_channels > 0 && (first_layer || (shape->input_channels % SS_AMX_BLOCK == 0 && shape->kernel <= 7));
+  const int most_stride = first_layer ? 4 : 2;
   return channels && shape->batch > 0 && shape->batch % SS_AMX_BLOCK == 0 && shape->output_channels > 0 &&
-         shape->output_channels % SS_AMX_BLOCK == 0 && shape->kernel >= 1 && shape->kernel <= 7 &&
-         (shape->stride == 1 || shape->stride == 2) && shape->padding >= 0 && shape->padding < shape->kernel &&
-         shape->height > 0 && shape->width > 0 && shape->height + 2 * shape->padding >= shape->kernel &&
+         shape->output_channels % SS_AMX_BLOCK == 0 && shape->kernel >= 1 && shape->stride >= 1 &&
+         shape->stride <= most_stride && shape->padding >= 0 && shape->padding < shape->kernel && shape->height > 0 &&
+         shape->width > 0 && shape->height + 2 * shape->padding >= shape->kernel &&
          shape->width + 2 * shape->padding >= shape->kernel;
 }
 

@@ -14,8 +14,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* x: [batch/16][height][width][16][input_channels]; y: [batch/16][out_height][out_width][16][output_channels] with
- * out = (in + 2 * padding - kernel) / stride + 1, rounded down. */
+/* x: [batch/16][height][width][16][input_channels], but a first layer's (1 to 4 channels) pictures are plain,
+ * [batch][height][width][input_channels], so that parts of rows are contiguous; y:
+ * [batch/16][out_height][out_width][16][output_channels] with out = (in + 2 * padding - kernel) / stride + 1, rounded
+ * down. */
 typedef struct ss_amx_convolution {
   int batch, height, width;
   int input_channels, output_channels;
@@ -29,8 +31,9 @@ int ss_amx_convolution_out_width(const ss_amx_convolution *shape);
 bool ss_amx_available(void);
 
 /* Whether the kernels below take this shape: batch a multiple of 16; output_channels a multiple of 16; input_channels a
- * multiple of 16, or 1 to 4 with kernel * input_channels <= 32 (a first layer: forward and weight gradient only);
- * kernel 1 to 7; stride 1 or 2; padding 0 to kernel - 1; an output of at least one pixel. */
+ * multiple of 16, kernel 1 to 7, stride 1 or 2; or (a first layer: forward and weight gradient only) input_channels 1
+ * to 4, kernel 1 to 11 with kernel * input_channels <= 64, stride 1 to 4; padding 0 to kernel - 1; an output of at
+ * least one pixel. */
 bool ss_amx_convolution_supports(const ss_amx_convolution *shape);
 bool ss_amx_convolution_supports_backward_data(const ss_amx_convolution *shape);
 

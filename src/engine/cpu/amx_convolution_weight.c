@@ -122,7 +122,8 @@ static ss_amx_gradient make_plan(const ss_amx_convolution *shape, int threads) {
     g.group_in = (g.group_in + 1) / 2;
   }
   g.in_groups = (g.in_tiles + g.group_in - 1) / g.group_in;
-  g.part_in = ss_amx_min(g.group_in, ss_amx_max(2, (int)((size_t)704 * 1024 / g.x_tile) / 2 * 2));
+  const size_t room = (size_t)(g.patches ? 1024 : 704) * 1024; /* patches are made again for each part */
+  g.part_in = ss_amx_min(g.group_in, ss_amx_max(2, (int)(room / g.x_tile) / 2 * 2));
   return g;
 }
 

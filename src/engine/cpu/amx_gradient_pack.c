@@ -10,7 +10,7 @@ static size_t patches_row_bytes(const ss_amx_gradient *g) {
 }
 
 size_t ss_amx_gradient_patches_bytes(const ss_amx_gradient *g) {
-  return g->patches ? patches_row_bytes(g) + ss_amx_round_up(ss_amx_patches_scratch(g->shape), 64) : 0;
+  return g->patches ? patches_row_bytes(g) : 0;
 }
 
 /* Transposes 16 images x 16 channels of two pixels (the second may be NULL: zeros) to 16 rows, one a channel, of the 16
@@ -115,9 +115,7 @@ SS_AMX void ss_amx_gradient_pack_x(const ss_amx_gradient *g, const ss_amx_chunk 
       }
       const uint16_t *from;
       if (g->patches) {
-        const ss_amx_convolution *s = g->shape;
-        const size_t plane_size = (size_t)(s->height * s->width) * SS_AMX_BLOCK * (size_t)s->input_channels;
-        ss_amx_patches_row(s, g->x + plane * plane_size, y, (uint16_t *)scratch, scratch + patches_row_bytes(g));
+        ss_amx_patches_row(g->shape, g->x + plane * ss_amx_pictures_size(g->shape), y, (uint16_t *)scratch);
         from = (const uint16_t *)scratch;
       } else {
         from = g->x + (plane * (size_t)g->height + (size_t)y) * (size_t)g->width * pixel;

@@ -1,77 +1,63 @@
-/* A first layer's input as patches. The kernel's rows of one block of images are first laid out one image after the
- * other with their padding, where a patch's part in a row is one contiguous run. */
+/* A first layer's input as patches. The pictures lie one after the other, so that a patch's part in a row is one
+ * contiguous run. */
 #include "engine/cpu/amx_tile.h"
 
 #if defined(__x86_64__)
 
-/* Values of one image's padded row. */
-static size_t row_length(const ss_amx_convolution *shape) {
-  return ss_amx_round_up((size_t)(shape->width + 2 * shape->padding) * (size_t)shape->input_channels, 32);
+/* Bits [first, last) of 64. */
+static inline uint64_t bits_between(int first, int last) {
+  const uint64_t below = last >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << last) - 1;
+  return first < last ? below & ~((UINT64_C(1) << first) - 1) : 0;
 }
 
-size_t ss_amx_patches_scratch(const ss_amx_convolution *shape) {
-  return (size_t)shape->kernel * SS_AMX_BLOCK * row_length(shape) * sizeof(uint16_t);
+/* Up to 64 values: those of `wanted` from `from`, zeros for the others of `run`. */
+SS_AMX_INLINE void copy_run(const uint16_t *from, uint64_t wanted, uint64_t run, uint16_t *to) {
+  _mm512_mask_storeu_epi16(to, (__mmask32)run, _mm512_maskz_loadu_epi16((__mmask32)wanted, from));
+  if (run >> 32) {
+    _mm512_mask_storeu_epi16(to + 32, (__mmask32)(run >> 32),
+                             _mm512_maskz_loadu_epi16((__mmask32)(wanted >> 32), from + 32));
+  }
 }
 
-/* [width][16][channels] to [16][length], past the padding. */
-static inline void images_apart(const uint16_t *from, uint16_t *to, int width, int channels, size_t length) {
-  for (int x = 0; x < width; ++x) {
-    for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-      memcpy(to + (size_t)n * length + (size_t)x * (size_t)channels, from, (size_t)channels * sizeof *from);
-      from += channels;
+/* Asks for the rows that the next row of patches needs and this one does not. */
+SS_AMX static void look_ahead(const ss_amx_convolution *shape, const uint16_t *x, int row) {
+  const size_t length = (size_t)shape->width * (size_t)shape->input_channels;
+  const int first = row * shape->stride + shape->kernel - shape->padding;
+  const int last = ss_amx_min(shape->height, first + shape->stride);
+  for (int n = 0; n < SS_AMX_BLOCK && first >= 0 && first < last; ++n) {
+    const char *from = (const char *)(x + ((size_t)n * (size_t)shape->height + (size_t)first) * length);
+    for (size_t byte = 0; byte < (size_t)(last - first) * length * sizeof *x; byte += 64) {
+      _mm_prefetch(from + byte, _MM_HINT_T1);
     }
   }
 }
 
-SS_AMX static void gather_patches(const ss_amx_convolution *shape, const uint16_t *rows, uint16_t *patches) {
+SS_AMX void ss_amx_patches_row(const ss_amx_convolution *shape, const uint16_t *x, int row, uint16_t *patches) {
   const int kernel = shape->kernel;
-  const size_t length = row_length(shape);
-  const size_t run = (size_t)kernel * (size_t)shape->input_channels;
-  const size_t patch_length = (size_t)ss_amx_patch_length(shape);
-  const __mmask32 mask = (__mmask32)(0xFFFFFFFFu >> (32 - run));
-  const int out_width = ss_amx_convolution_out_width(shape);
-  for (int x = 0; x < out_width; ++x) {
-    const uint16_t *from = rows + (size_t)x * (size_t)shape->stride * (size_t)shape->input_channels;
-    for (int n = 0; n < SS_AMX_BLOCK; ++n) {
-      memset(patches + patch_length - 32, 0, 32 * sizeof *patches);
-      for (int ky = 0; ky < kernel; ++ky) {
-        const __m512i values = _mm512_maskz_loadu_epi16(mask, from + (size_t)(ky * SS_AMX_BLOCK + n) * length);
-        _mm512_mask_storeu_epi16(patches + (size_t)ky * run, mask, values);
-      }
-      patches += patch_length;
-    }
-  }
-}
-
-void ss_amx_patches_row(const ss_amx_convolution *shape, const uint16_t *x, int row, uint16_t *patches, void *scratch) {
-  const size_t length = row_length(shape);
   const int channels = shape->input_channels;
-  const size_t row_size = (size_t)shape->width * SS_AMX_BLOCK * (size_t)channels;
-  uint16_t *rows = scratch;
-  memset(rows, 0, ss_amx_patches_scratch(shape));
-  for (int ky = 0; ky < shape->kernel; ++ky) {
-    const int y = row * shape->stride + ky - shape->padding;
-    if (y < 0 || y >= shape->height) {
-      continue;
-    }
-    const uint16_t *from = x + (size_t)y * row_size;
-    uint16_t *to = rows + (size_t)ky * SS_AMX_BLOCK * length + (size_t)(shape->padding * channels);
-    switch (channels) { /* a copy of constant size each */
-      case 1:
-        images_apart(from, to, shape->width, 1, length);
-        break;
-      case 2:
-        images_apart(from, to, shape->width, 2, length);
-        break;
-      case 3:
-        images_apart(from, to, shape->width, 3, length);
-        break;
-      default:
-        images_apart(from, to, shape->width, 4, length);
-        break;
+  const int run = kernel * channels;
+  const uint64_t whole = bits_between(0, run);
+  const int rest = ss_amx_patch_length(shape) - kernel * run; /* below 32 */
+  const __mmask32 rest_mask = (__mmask32)bits_between(0, rest);
+  const int out_width = ss_amx_convolution_out_width(shape);
+  const ptrdiff_t length = (ptrdiff_t)shape->width * channels;
+  const int top = row * shape->stride - shape->padding;
+  const int first_row = ss_amx_max(0, -top);
+  const int last_row = ss_amx_min(kernel, shape->height - top);
+  look_ahead(shape, x, row);
+  for (int column = 0; column < out_width; ++column) {
+    const int left = column * shape->stride - shape->padding;
+    const uint64_t inside =
+        bits_between(ss_amx_max(0, -left) * channels, ss_amx_min(kernel, shape->width - left) * channels);
+    for (int n = 0; n < SS_AMX_BLOCK; ++n) {
+      const uint16_t *from = x + ((ptrdiff_t)n * shape->height + top) * length + (ptrdiff_t)left * channels;
+      for (int ky = 0; ky < kernel; ++ky) {
+        copy_run(from + ky * length, ky >= first_row && ky < last_row ? inside : 0, whole, patches + ky * run);
+      }
+      _mm512_mask_storeu_epi16(patches + kernel * run, rest_mask, _mm512_setzero_si512());
+      patches += kernel * run + rest;
     }
   }
-  gather_patches(shape, rows, patches);
 }
 
 #endif

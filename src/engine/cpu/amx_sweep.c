@@ -262,15 +262,15 @@ static inline int map_width(const ss_amx_job *j) {
   return (j->in_width + j->pixel_step - 1) / j->pixel_step;
 }
 
-/* Whether tiles are loaded from the map itself: with a 1x1 kernel a pixel of 16 images lies in one piece, and every
- * channel of it is used. */
+/* Whether tiles are loaded from the map itself, or from rows of patches: with a 1x1 kernel a pixel of 16 images lies in
+ * one piece, and every channel of it is used. */
 static bool is_direct(const ss_amx_job *j) {
-  return j->patches == NULL && j->sweeps == 1 && j->sweep[0].taps_y == 1 && j->sweep[0].taps_x == 1 &&
-         j->sweep[0].in_y == 0 && j->sweep[0].in_x == 0 && j->pixel_step == 1 && !j->joined &&
-         j->in_channels % 32 == 0 && j->out_channels % 32 == 0;
+  return j->sweeps == 1 && j->sweep[0].taps_y == 1 && j->sweep[0].taps_x == 1 && j->sweep[0].in_y == 0 &&
+         j->sweep[0].in_x == 0 && j->pixel_step == 1 && !j->joined && j->in_channels % 32 == 0 &&
+         j->out_channels % 32 == 0;
 }
 
-static span direct_span(const ss_amx_job *j, const ss_amx_sweep *w, const uint8_t *map, int tile, int row) {
+static span direct_span(const ss_amx_job *j, const ss_amx_sweep *w, const uint8_t *rows, int tile, int row) {
   span s;
   memset(&s, 0, sizeof s);
   s.line = j->in_channels * (int)sizeof(uint16_t);
@@ -280,7 +280,7 @@ static span direct_span(const ss_amx_job *j, const ss_amx_sweep *w, const uint8_
   s.weights_output = s.weights_step * (size_t)j->steps;
   s.rows = 1;
   s.steps = j->steps;
-  s.input = map + (ptrdiff_t)row * j->in_width * s.pixel;
+  s.input = rows + (ptrdiff_t)row * j->in_width * s.pixel;
   s.weights = (const uint8_t *)j->packed + w->weights * SS_AMX_TILE_BYTES + (size_t)tile * s.weights_output;
   return s;
 }
@@ -290,7 +290,7 @@ static span direct_span(const ss_amx_job *j, const ss_amx_sweep *w, const uint8_
 static inline span make_span(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input,
                              const uint8_t *tiles, int tile, int row) {
   if (is_direct(j)) {
-    return direct_span(j, w, tiles, tile, row);
+    return direct_span(j, w, tiles, tile, j->patches == NULL ? row : row - input->first_row);
   }
   const int lowest = j->joined ? -1 : 0;
   const int advance = j->joined ? 2 : 1;
@@ -439,12 +439,8 @@ ss_amx_cut ss_amx_cut_job(const ss_amx_job *j, int threads) {
   return c;
 }
 
-static size_t patches_bytes(const ss_amx_job *j) {
-  return (size_t)j->in_width * SS_AMX_BLOCK * (size_t)j->in_channels * sizeof(uint16_t);
-}
-
 static size_t input_bytes(const ss_amx_job *j, const ss_amx_cut *c) {
-  if (is_direct(j)) {
+  if (is_direct(j) && j->patches == NULL) {
     return 0;
   }
   size_t most = 0;
@@ -457,9 +453,8 @@ static size_t input_bytes(const ss_amx_job *j, const ss_amx_cut *c) {
 }
 
 size_t ss_amx_item_scratch(const ss_amx_job *j, const ss_amx_cut *c) {
-  const size_t patches =
-      j->patches == NULL ? 0 : patches_bytes(j) + ss_amx_round_up(ss_amx_patches_scratch(j->patches), 64);
-  return input_bytes(j, c) + patches;
+  const size_t patches = (size_t)j->in_width * SS_AMX_BLOCK * (size_t)j->in_channels * sizeof(uint16_t);
+  return input_bytes(j, c) + (j->patches != NULL && !is_direct(j) ? patches : 0);
 }
 
 /* One row, from [width][16][channels] to [step][width][16][32]. Joined: the channels of two rows side by side; NULL is
@@ -498,10 +493,12 @@ static void pack_input(const ss_amx_job *j, const packed_input *input, int first
     for (int slot = 0; slot < input->slots; ++slot) {
       const int y = (input->first_row + slot) * j->pixel_step;
       if (j->patches != NULL) {
-        const ss_amx_convolution *s = j->patches;
-        const size_t plane = (size_t)(s->height * s->width) * SS_AMX_BLOCK * (size_t)s->input_channels;
-        ss_amx_patches_row(s, j->input + (size_t)block * plane, y, (uint16_t *)scratch, scratch + patches_bytes(j));
-        pack_row(j, (const uint16_t *)scratch, NULL, (uint16_t *)to);
+        const uint16_t *pictures = j->input + (size_t)block * ss_amx_pictures_size(j->patches);
+        uint16_t *patches = (uint16_t *)(is_direct(j) ? to : scratch);
+        ss_amx_patches_row(j->patches, pictures, y, patches);
+        if (!is_direct(j)) {
+          pack_row(j, patches, NULL, (uint16_t *)to);
+        }
       } else {
         const uint16_t *map = j->input + (size_t)block * (size_t)j->in_height * row;
         const uint16_t *from = y < 0 ? NULL : map + (size_t)y * row;
@@ -551,6 +548,7 @@ static void look_ahead(const ss_amx_job *j, const ss_amx_cut *c, int next, worke
 /* Output tiles [first_tile, last_tile) of the chunk, for one sweep. */
 SS_AMX static void run_sweep(const ss_amx_job *j, const ss_amx_sweep *w, const packed_input *input, const chunk *k,
                              int first_tile, int last_tile, worker *work) {
+  const bool in_place = is_direct(j) && j->patches == NULL;
   const bool pairs = w->taps_x <= 1;
   const int last_row = ss_amx_min(w->rows, k->last_row);
   const size_t map = (size_t)input->slots * input->slot_bytes;
@@ -563,8 +561,8 @@ SS_AMX static void run_sweep(const ss_amx_job *j, const ss_amx_sweep *w, const p
       for (int tile = first_tile; tile < last_tile; tile += pairs ? 2 : 1) {
         const int tiles = pairs ? ss_amx_min(2, last_tile - tile) : 1;
         for (int block = first_block; block < first_block + blocks_a_turn; ++block) {
-          const uint8_t *tiles_of_block = is_direct(j) ? (const uint8_t *)(j->input + (size_t)block * plane)
-                                                       : input->tiles + (size_t)(block - k->first_block) * map;
+          const uint8_t *tiles_of_block = in_place ? (const uint8_t *)(j->input + (size_t)block * plane)
+                                                   : input->tiles + (size_t)(block - k->first_block) * map;
           for (int row = first_row; row < first_row + rows_a_turn; ++row) {
             sweep_row(j, w, input, tiles_of_block, block, tile, tiles, row, work);
           }
@@ -587,7 +585,7 @@ void ss_amx_run_items(const ss_amx_job *j, const ss_amx_cut *c, int first, int l
     const int last_tile = ss_amx_min(tiles, first_tile + c->chunk_tiles);
     packed_input input = input_of_rows(j, k.first_row, k.last_row);
     input.tiles = scratch;
-    if (!is_direct(j) && (item == first || first_tile == 0)) {
+    if (!(is_direct(j) && j->patches == NULL) && (item == first || first_tile == 0)) {
       pack_input(j, &input, k.first_block, k.last_block, scratch, (uint8_t *)scratch + input_bytes(j, c));
       SS_AMX_FENCE();
     }

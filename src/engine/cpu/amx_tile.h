@@ -78,11 +78,13 @@ static inline int ss_amx_patch_length(const ss_amx_convolution *shape) {
   return (int)ss_amx_round_up((size_t)shape->kernel * (size_t)shape->kernel * (size_t)shape->input_channels, 32);
 }
 
-/* Bytes of scratch for ss_amx_patches_row. */
-size_t ss_amx_patches_scratch(const ss_amx_convolution *shape);
+/* Values of a block of sixteen of a first layer's pictures. */
+static inline size_t ss_amx_pictures_size(const ss_amx_convolution *shape) {
+  return (size_t)shape->height * (size_t)shape->width * SS_AMX_BLOCK * (size_t)shape->input_channels;
+}
 
-/* The patches of output row `row` of the block of images whose input plane is x: [out_width][16][patch_length] to
- * `patches`, of which the values beyond a patch are zero. */
-void ss_amx_patches_row(const ss_amx_convolution *shape, const uint16_t *x, int row, uint16_t *patches, void *scratch);
+/* The patches of output row `row` of the sixteen pictures x: [out_width][16][patch_length] to `patches`, of which the
+ * values beyond a patch are zero. */
+void ss_amx_patches_row(const ss_amx_convolution *shape, const uint16_t *x, int row, uint16_t *patches);
 
 #endif

@@ -52,7 +52,9 @@ bool ss_convolution_amx_supports(const ss_node *node) {
     return false;
   }
   const ss_convolution_geometry g = ss_convolution_geometry_of(node);
-  return g.x->layout == SS_LAYOUT_BLOCK16 && g.y->layout == SS_LAYOUT_BLOCK16 && g.weight->layout == SS_LAYOUT_PLAIN;
+  /* A first layer's pictures are plain. */
+  const ss_layout of_x = g.input_channels % 16 == 0 ? SS_LAYOUT_BLOCK16 : SS_LAYOUT_PLAIN;
+  return g.x->layout == of_x && g.y->layout == SS_LAYOUT_BLOCK16 && g.weight->layout == SS_LAYOUT_PLAIN;
 }
 
 ss_status ss_convolution_amx_prepare(ss_step *step, ss_error *error) {
