@@ -161,6 +161,12 @@ static bool assign(layout_pass *pass) {
       tensor->layout = SS_LAYOUT_BLOCK16;
     }
   }
+  for (size_t i = 0; any && i < pass->graph->node_count; i++) { /* a pool's winners lie as the pooled values do */
+    const ss_node *node = pass->graph->nodes[i];
+    if (node->operation == SS_OP_POOL && node->outputs[1]) {
+      node->outputs[1]->layout = node->outputs[0]->layout;
+    }
+  }
   return any;
 }
 

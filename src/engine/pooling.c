@@ -162,7 +162,7 @@ static void resize_gradient(ss_graph *graph, const ss_node *node, ss_tensor *con
   }
 }
 
-const ss_operation_definition ss_operation_pool = {"pool", pool_gradient, 0};
-const ss_operation_definition ss_operation_pool_backward = {"pool backward", NULL, 0};
+const ss_operation_definition ss_operation_pool = {"pool", pool_gradient, SS_BOTH_LAYOUTS};
+const ss_operation_definition ss_operation_pool_backward = {"pool backward", NULL, SS_BOTH_LAYOUTS};
 const ss_operation_definition ss_operation_resize = {"resize", resize_gradient, 0};
 const ss_operation_definition ss_operation_resize_backward = {"resize backward", NULL, 0};

@@ -21,4 +21,9 @@ float *support_bf16_normal(int64_t count, uint64_t seed);
  * the same bits when run again. Returns how many there were. */
 int support_check_ways(const ss_node *node, double tolerance, uint64_t seed);
 
+/* Every output of the node (and the running statistics it updates) computed by the way `name` agrees with "loops" to
+ * its type's rounding. Bytes among the inputs are below `bytes_below`, vectors positive. Returns 0 if the way does not
+ * support the node here, else 1. */
+int support_compare_way(const ss_node *node, const char *name, uint32_t bytes_below);
+
 #endif

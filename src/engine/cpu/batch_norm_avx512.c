@@ -1,85 +1,31 @@
 #include "engine/cpu/batch_norm_avx512.h"
 
+#include "engine/cpu/avx512.h"
 #include "engine/cpu/elements.h"
-
-enum { cached_bytes = 1 << 20 }; /* as much as some second-level caches hold */
 
 ss_bn_rows ss_bn_avx512_rows(const ss_bn_view *view, int64_t elements) {
   const int64_t bytes = view->group_count * view->groups * (int64_t)ss_dtype_size(view->dtype);
-  return (ss_bn_rows){view->dtype, elements / view->width, view->width, bytes > cached_bytes};
+  return (ss_bn_rows){view->dtype, elements / view->width, view->width, bytes > SS_AVX512_CACHED_BYTES};
 }
 
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-
-#define FAST __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-#define FAST_INLINE FAST static inline __attribute__((always_inline))
-
-enum {
-  rows_together = 4,  /* whose sums are added before they go to memory */
-  bytes_ahead = 2048, /* that memory is asked for: the processor's own prefetching ends at each page of 4 KB */
-};
+enum { rows_together = 4 }; /* whose sums are added before they go to memory */
 
 bool ss_bn_avx512_fits(const ss_bn_view *view) {
-  return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bf16") && view->width % 32 == 0 && view->group_count % view->width == 0;
-}
-
-/* ---- sixteen numbers ---- */
-
-FAST_INLINE __m512 read16(const void *data, int64_t at, const bool wide) {
-  _mm_prefetch((const char *)data + (size_t)at * (wide ? 4 : 2) + bytes_ahead, _MM_HINT_T0);
-  if (wide) {
-    return _mm512_loadu_ps((const float *)data + at);
-  }
-  const __m256i half = _mm256_loadu_si256((const __m256i *)((const ss_bf16 *)data + at));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
-}
-
-/* Two times sixteen. */
-FAST_INLINE void write32(void *data, int64_t at, __m512 low, __m512 high, const bool wide, const bool past_caches) {
-  if (wide) {
-    float *to = (float *)data + at;
-    if (past_caches) {
-      _mm512_stream_ps(to, low);
-      _mm512_stream_ps(to + 16, high);
-    } else {
-      _mm512_storeu_ps(to, low);
-      _mm512_storeu_ps(to + 16, high);
-    }
-    return;
-  }
-  __m512i *to = (__m512i *)((ss_bf16 *)data + at);
-  const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(high, low);
-  if (past_caches) {
-    _mm512_stream_si512(to, both);
-  } else {
-    _mm512_storeu_si512(to, both);
-  }
-}
-
-/* What was written past the caches is seen by other threads only behind a fence. */
-FAST_INLINE void finish(bool past_caches) {
-  if (past_caches) {
-    _mm_sfence();
-  }
-}
-
-static bool is_aligned(const void *data) {
-  return (uintptr_t)data % 64 == 0;
+  return ss_avx512_available() && view->width % 32 == 0 && view->group_count % view->width == 0;
 }
 
 /* ---- forward ---- */
 
-FAST_INLINE void moments_of(const void *x, int64_t at, int64_t width, const int rows, const float *shift, float *first,
-                            float *second, const bool wide) {
+SS_AVX512_INLINE void moments_of(const void *x, int64_t at, int64_t width, const int rows, const float *shift,
+                                 float *first, float *second, const bool wide) {
   for (int64_t i = 0; i < width; i += 16) {
     const __m512 about = _mm512_loadu_ps(shift + i);
     __m512 sum = _mm512_loadu_ps(first + i);
     __m512 squares = _mm512_loadu_ps(second + i);
     for (int row = 0; row < rows; row++) {
-      const __m512 value = _mm512_sub_ps(read16(x, at + row * width + i, wide), about);
+      const __m512 value = _mm512_sub_ps(ss_avx512_read16(x, at + row * width + i, wide), about);
       sum = _mm512_add_ps(sum, value);
       squares = _mm512_fmadd_ps(value, value, squares);
     }
@@ -88,8 +34,8 @@ FAST_INLINE void moments_of(const void *x, int64_t at, int64_t width, const int 
   }
 }
 
-FAST_INLINE void moments(const ss_bn_rows *of, const void *x, const float *shift, float *first, float *second,
-                         const bool wide) {
+SS_AVX512_INLINE void moments(const ss_bn_rows *of, const void *x, const float *shift, float *first, float *second,
+                              const bool wide) {
   int64_t row = 0;
   for (; row + rows_together <= of->rows; row += rows_together) {
     moments_of(x, row * of->width, of->width, rows_together, shift, first, second, wide);
@@ -99,7 +45,8 @@ FAST_INLINE void moments(const ss_bn_rows *of, const void *x, const float *shift
   }
 }
 
-FAST void ss_bn_avx512_moments(const ss_bn_rows *of, const void *x, const float *shift, float *first, float *second) {
+SS_AVX512 void ss_bn_avx512_moments(const ss_bn_rows *of, const void *x, const float *shift, float *first,
+                                    float *second) {
   if (of->dtype == SS_F32) {
     moments(of, x, shift, first, second, true);
   } else {
@@ -107,16 +54,16 @@ FAST void ss_bn_avx512_moments(const ss_bn_rows *of, const void *x, const float 
   }
 }
 
-FAST_INLINE __m512 normalized(const void *x, const void *residual, int64_t at, const float *columns, int64_t i,
-                              int64_t width, const bool wide) {
-  const __m512 centred = _mm512_sub_ps(read16(x, at, wide), _mm512_loadu_ps(columns + i));
+SS_AVX512_INLINE __m512 normalized(const void *x, const void *residual, int64_t at, const float *columns, int64_t i,
+                                   int64_t width, const bool wide) {
+  const __m512 centred = _mm512_sub_ps(ss_avx512_read16(x, at, wide), _mm512_loadu_ps(columns + i));
   const __m512 value =
       _mm512_fmadd_ps(centred, _mm512_loadu_ps(columns + width + i), _mm512_loadu_ps(columns + 2 * width + i));
-  return residual ? _mm512_add_ps(value, read16(residual, at, wide)) : value;
+  return residual ? _mm512_add_ps(value, ss_avx512_read16(residual, at, wide)) : value;
 }
 
-FAST_INLINE void normalize(const ss_bn_rows *of, const void *x, const void *residual, const float *columns,
-                           const bool relu, void *y, uint8_t *mask, const bool wide, const bool past_caches) {
+SS_AVX512_INLINE void normalize(const ss_bn_rows *of, const void *x, const void *residual, const float *columns,
+                                const bool relu, void *y, uint8_t *mask, const bool wide, const bool past_caches) {
   const __m512 zero = _mm512_setzero_ps();
   for (int64_t row = 0; row < of->rows; row++) {
     for (int64_t i = 0; i < of->width; i += 32) {
@@ -132,7 +79,7 @@ FAST_INLINE void normalize(const ss_bn_rows *of, const void *x, const void *resi
         low = _mm512_max_ps(zero, low);
         high = _mm512_max_ps(zero, high);
       }
-      write32(y, at, low, high, wide, past_caches);
+      ss_avx512_write32(y, at, low, high, wide, past_caches);
     }
   }
 }
@@ -150,9 +97,9 @@ FAST_INLINE void normalize(const ss_bn_rows *of, const void *x, const void *resi
     normalize(of, x, residual, columns, relu, y, mask, false, false);  \
   }
 
-FAST void ss_bn_avx512_normalize(const ss_bn_rows *of, const void *x, const void *residual, const float *columns,
-                                 bool relu, void *y, uint8_t *mask) {
-  const bool past_caches = of->past_caches && is_aligned(y);
+SS_AVX512 void ss_bn_avx512_normalize(const ss_bn_rows *of, const void *x, const void *residual, const float *columns,
+                                      bool relu, void *y, uint8_t *mask) {
+  const bool past_caches = of->past_caches && ss_avx512_is_aligned(y);
   if (relu && residual) {
     NORMALIZE(residual, true, mask)
   } else if (relu) {
@@ -160,15 +107,16 @@ FAST void ss_bn_avx512_normalize(const ss_bn_rows *of, const void *x, const void
   } else {
     NORMALIZE(residual, false, mask)
   }
-  finish(past_caches);
+  ss_avx512_fence(past_caches);
 }
 
 /* ---- backward ---- */
 
-FAST_INLINE __m512 gradient16(const ss_bn_gradient *g, int64_t at, const bool two, const bool masked, const bool wide) {
-  __m512 value = read16(g->dy, at, wide);
+SS_AVX512_INLINE __m512 gradient16(const ss_bn_gradient *g, int64_t at, const bool two, const bool masked,
+                                   const bool wide) {
+  __m512 value = ss_avx512_read16(g->dy, at, wide);
   if (two) {
-    value = _mm512_add_ps(value, read16(g->dy2, at, wide));
+    value = _mm512_add_ps(value, ss_avx512_read16(g->dy2, at, wide));
   }
   if (masked) {
     uint16_t kept;
@@ -178,9 +126,9 @@ FAST_INLINE __m512 gradient16(const ss_bn_gradient *g, int64_t at, const bool tw
   return value;
 }
 
-FAST_INLINE void products_of(const ss_bn_gradient *g, const void *x, int64_t at, int64_t width, const int rows,
-                             const float *mean, float *first, float *second, const bool two, const bool masked,
-                             const bool wide) {
+SS_AVX512_INLINE void products_of(const ss_bn_gradient *g, const void *x, int64_t at, int64_t width, const int rows,
+                                  const float *mean, float *first, float *second, const bool two, const bool masked,
+                                  const bool wide) {
   for (int64_t i = 0; i < width; i += 16) {
     const __m512 about = _mm512_loadu_ps(mean + i);
     __m512 sum = _mm512_loadu_ps(first + i);
@@ -189,15 +137,15 @@ FAST_INLINE void products_of(const ss_bn_gradient *g, const void *x, int64_t at,
       const int64_t place = at + row * width + i;
       const __m512 value = gradient16(g, place, two, masked, wide);
       sum = _mm512_add_ps(sum, value);
-      products = _mm512_fmadd_ps(value, _mm512_sub_ps(read16(x, place, wide), about), products);
+      products = _mm512_fmadd_ps(value, _mm512_sub_ps(ss_avx512_read16(x, place, wide), about), products);
     }
     _mm512_storeu_ps(first + i, sum);
     _mm512_storeu_ps(second + i, products);
   }
 }
 
-FAST_INLINE void products(const ss_bn_rows *of, const ss_bn_gradient *g, const void *x, const float *mean, float *first,
-                          float *second, const bool two, const bool masked, const bool wide) {
+SS_AVX512_INLINE void products(const ss_bn_rows *of, const ss_bn_gradient *g, const void *x, const float *mean,
+                               float *first, float *second, const bool two, const bool masked, const bool wide) {
   int64_t row = 0;
   for (; row + rows_together <= of->rows; row += rows_together) {
     products_of(g, x, row * of->width, of->width, rows_together, mean, first, second, two, masked, wide);
@@ -238,32 +186,32 @@ FAST_INLINE void products(const ss_bn_rows *of, const ss_bn_gradient *g, const v
 
 #define PRODUCTS(two, masked, wide) products(of, gradient, x, mean, first, second, two, masked, wide)
 
-FAST void ss_bn_avx512_products(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x, const float *mean,
-                                float *first, float *second){FOR_GRADIENT(PRODUCTS)}
+SS_AVX512 void ss_bn_avx512_products(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x,
+                                     const float *mean, float *first, float *second){FOR_GRADIENT(PRODUCTS)}
 
-FAST_INLINE __m512 differentiated(__m512 g, const void *x, int64_t at, const float *columns, int64_t i, int64_t width,
-                                  const bool wide) {
-  const __m512 centred = _mm512_sub_ps(read16(x, at, wide), _mm512_loadu_ps(columns + i));
+SS_AVX512_INLINE __m512 differentiated(__m512 g, const void *x, int64_t at, const float *columns, int64_t i,
+                                       int64_t width, const bool wide) {
+  const __m512 centred = _mm512_sub_ps(ss_avx512_read16(x, at, wide), _mm512_loadu_ps(columns + i));
   const __m512 rest =
       _mm512_fmadd_ps(centred, _mm512_loadu_ps(columns + 2 * width + i), _mm512_loadu_ps(columns + 3 * width + i));
   return _mm512_fmadd_ps(g, _mm512_loadu_ps(columns + width + i), rest);
 }
 
 /* dx and residual are tested at each step: a branch that is always foreseen. */
-FAST_INLINE void differentiate(const ss_bn_rows *of, const ss_bn_gradient *g, const void *x, const float *columns,
-                               void *dx, void *residual, bool past_caches, const bool two, const bool masked,
-                               const bool wide) {
+SS_AVX512_INLINE void differentiate(const ss_bn_rows *of, const ss_bn_gradient *g, const void *x, const float *columns,
+                                    void *dx, void *residual, bool past_caches, const bool two, const bool masked,
+                                    const bool wide) {
   for (int64_t row = 0; row < of->rows; row++) {
     for (int64_t i = 0; i < of->width; i += 32) {
       const int64_t at = row * of->width + i;
       const __m512 low = gradient16(g, at, two, masked, wide);
       const __m512 high = gradient16(g, at + 16, two, masked, wide);
       if (residual) {
-        write32(residual, at, low, high, wide, past_caches);
+        ss_avx512_write32(residual, at, low, high, wide, past_caches);
       }
       if (dx) {
-        write32(dx, at, differentiated(low, x, at, columns, i, of->width, wide),
-                differentiated(high, x, at + 16, columns, i + 16, of->width, wide), wide, past_caches);
+        ss_avx512_write32(dx, at, differentiated(low, x, at, columns, i, of->width, wide),
+                          differentiated(high, x, at + 16, columns, i + 16, of->width, wide), wide, past_caches);
       }
     }
   }
@@ -272,11 +220,11 @@ FAST_INLINE void differentiate(const ss_bn_rows *of, const ss_bn_gradient *g, co
 #define DIFFERENTIATE(two, masked, wide) \
   differentiate(of, gradient, x, columns, dx, residual, past_caches, two, masked, wide)
 
-FAST void ss_bn_avx512_differentiate(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x,
-                                     const float *columns, void *dx, void *residual) {
-  const bool past_caches = of->past_caches && is_aligned(dx) && is_aligned(residual);
+SS_AVX512 void ss_bn_avx512_differentiate(const ss_bn_rows *of, const ss_bn_gradient *gradient, const void *x,
+                                          const float *columns, void *dx, void *residual) {
+  const bool past_caches = of->past_caches && ss_avx512_is_aligned(dx) && ss_avx512_is_aligned(residual);
   FOR_GRADIENT(DIFFERENTIATE)
-  finish(past_caches);
+  ss_avx512_fence(past_caches);
 }
 
 #else

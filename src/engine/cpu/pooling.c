@@ -1,7 +1,9 @@
 /* Pooling. Both ways gather: each output (each input's gradient) is written once, by one thread, in a fixed order. */
 #include "engine/pooling.h"
 
+#include "engine/cpu/convolution_geometry.h"
 #include "engine/cpu/elements.h"
+#include "engine/cpu/pooling_avx512.h"
 #include "engine/kernel.h"
 
 typedef struct geometry {
@@ -9,6 +11,7 @@ typedef struct geometry {
   int64_t batch, channels;
   bool maximum, count_padding;
   ss_dtype dtype, winner_dtype;
+  ss_layout x_layout, y_layout, winner_layout;
 } geometry;
 
 /* A box of places: [begin, end) along D, H, W. */
@@ -25,7 +28,22 @@ static geometry geometry_of(const ss_node *node, const ss_tensor *x, const ss_te
   g.maximum = attributes->kind == SS_POOL_MAX || attributes->kind == SS_POOL_ADAPTIVE_MAX;
   g.count_padding = (attributes->flags & SS_POOL_COUNT_PADDING) != 0 && !g.axes[0].adaptive;
   g.winner_dtype = winners ? winners->dtype : SS_U8;
+  g.x_layout = x->layout;
+  g.y_layout = y->layout;
+  g.winner_layout = winners ? winners->layout : SS_LAYOUT_PLAIN;
   return g;
+}
+
+/* The row of channels at a place of an image of x or y, counted in rows. */
+static int64_t input_row(const geometry *g, int64_t image, int64_t d, int64_t h, int64_t w) {
+  const ss_pool_axis *axes = g->axes;
+  return ss_pixel_row(g->x_layout, image, (d * axes[1].in + h) * axes[2].in + w, axes[0].in * axes[1].in * axes[2].in);
+}
+
+static int64_t output_row(const geometry *g, ss_layout layout, int64_t image, const int64_t place[3]) {
+  const ss_pool_axis *axes = g->axes;
+  const int64_t pixel = (place[0] * axes[1].out + place[1]) * axes[2].out + place[2];
+  return ss_pixel_row(layout, image, pixel, axes[0].out * axes[1].out * axes[2].out);
 }
 
 static box window_of(const geometry *g, const int64_t place[3]) {
@@ -92,7 +110,7 @@ static void pool_place(const ss_step *step, const geometry *g, int64_t image, co
   for (int64_t d = window.begin[0]; d < window.end[0]; d++) {
     for (int64_t h = window.begin[1]; h < window.end[1]; h++) {
       for (int64_t w = window.begin[2]; w < window.end[2]; w++) {
-        const int64_t pixel = ((image * g->axes[0].in + d) * g->axes[1].in + h) * g->axes[2].in + w;
+        const int64_t pixel = input_row(g, image, d, h, w);
         const float *x = ss_elements_read(step->in[0], g->dtype, pixel * g->channels + from, count, buffer);
         if (!g->maximum) {
           add_scaled(result, x, share, count);
@@ -105,14 +123,14 @@ static void pool_place(const ss_step *step, const geometry *g, int64_t image, co
       }
     }
   }
-  const int64_t pixel = ((image * g->axes[0].out + place[0]) * g->axes[1].out + place[1]) * g->axes[2].out + place[2];
-  const int64_t at = pixel * g->channels + from;
+  const int64_t at = output_row(g, g->y_layout, image, place) * g->channels + from;
   if (g->dtype == SS_F32) {
     memcpy((float *)step->out[0] + at, result, (size_t)count * sizeof *result);
   }
   ss_elements_write(step->out[0], g->dtype, at, count, result);
   if (g->maximum && step->out[1]) {
-    put_winners(step->out[1], g->winner_dtype, at, count, winner);
+    const int64_t row = output_row(g, g->winner_layout, image, place);
+    put_winners(step->out[1], g->winner_dtype, row * g->channels + from, count, winner);
   }
 }
 
@@ -137,9 +155,7 @@ SS_MULTIVERSION static void add_where_i32(float *dx, const float *dy, const int3
 static void add_from(const ss_step *step, const geometry *g, int64_t image, const int64_t place[3],
                      const int64_t reader[3], int64_t from, int64_t count, float *dx) {
   const box window = window_of(g, reader);
-  const int64_t pixel =
-      ((image * g->axes[0].out + reader[0]) * g->axes[1].out + reader[1]) * g->axes[2].out + reader[2];
-  const int64_t at = pixel * g->channels + from;
+  const int64_t at = output_row(g, g->y_layout, image, reader) * g->channels + from;
   float buffer[SS_BLOCK];
   const float *dy = ss_elements_read(step->in[0], g->dtype, at, count, buffer);
   if (!g->maximum) {
@@ -147,10 +163,11 @@ static void add_from(const ss_step *step, const geometry *g, int64_t image, cons
     return;
   }
   const int32_t number = number_in(g, &window, place[0], place[1], place[2]);
+  const int64_t won = output_row(g, g->winner_layout, image, reader) * g->channels + from;
   if (g->winner_dtype == SS_U8) {
-    add_where_u8(dx, dy, (const uint8_t *)step->in[1] + at, number, count);
+    add_where_u8(dx, dy, (const uint8_t *)step->in[1] + won, number, count);
   } else {
-    add_where_i32(dx, dy, (const int32_t *)step->in[1] + at, number, count);
+    add_where_i32(dx, dy, (const int32_t *)step->in[1] + won, number, count);
   }
 }
 
@@ -171,7 +188,7 @@ static void pool_place_backward(const ss_step *step, const geometry *g, int64_t 
       }
     }
   }
-  const int64_t pixel = ((image * g->axes[0].in + place[0]) * g->axes[1].in + place[1]) * g->axes[2].in + place[2];
+  const int64_t pixel = input_row(g, image, place[0], place[1], place[2]);
   if (g->dtype == SS_F32) {
     memcpy((float *)step->out[0] + pixel * g->channels + from, dx, (size_t)count * sizeof *dx);
   }
@@ -211,5 +228,16 @@ static ss_status pool_backward(const ss_step *step) {
   return SS_OK;
 }
 
-SS_CPU_LOOPS(pool, pool);
-SS_CPU_LOOPS(pool_backward, pool_backward);
+static bool takes_any_layout(const ss_node *node) {
+  (void)node;
+  return true;
+}
+
+static const ss_way pool_ways[] = {{"avx512", ss_pool_avx512_supports, NULL, ss_pool_avx512_run, NULL},
+                                   {"loops", takes_any_layout, NULL, pool, NULL}};
+const ss_kernel ss_cpu_pool = {pool_ways, 2};
+
+static const ss_way pool_backward_ways[] = {
+    {"avx512", ss_pool_backward_avx512_supports, NULL, ss_pool_backward_avx512_run, NULL},
+    {"loops", takes_any_layout, NULL, pool_backward, NULL}};
+const ss_kernel ss_cpu_pool_backward = {pool_backward_ways, 2};
