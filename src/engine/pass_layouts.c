@@ -23,9 +23,9 @@ static int find(layout_pass *pass, int id) {
   return id;
 }
 
-/* Pictures stay as they are: first layers read parts of their rows. */
+/* Pictures in bf16 stay as they are: first layers read parts of their rows. */
 static bool is_picture(const ss_tensor *tensor) {
-  return tensor->shape.rank == 4 && tensor->shape.dims[3] % 16 != 0;
+  return tensor->dtype == SS_BF16 && tensor->shape.rank == 4 && tensor->shape.dims[3] % 16 != 0;
 }
 
 /* Only activations change their layout: inputs, constants and parameters lie as the caller put them, and the gradient

@@ -39,6 +39,12 @@ bool ss_convolution_amx_fits(const ss_node *node) {
   if (!ss_amx_available() || !dtypes || !describe(&g, &shape)) {
     return false;
   }
+  /* The float32 kernels' first layers are smaller, and their pictures in blocks. */
+  const bool first_layer = shape.input_channels % 16 != 0;
+  if (g.x->dtype == SS_F32 && first_layer &&
+      (shape.kernel > 7 || shape.stride > 2 || shape.kernel * shape.input_channels > 32)) {
+    return false;
+  }
   const bool supported = node->operation == SS_OP_CONVOLUTION_BACKWARD_DATA
                              ? ss_amx_convolution_supports_backward_data(&shape)
                              : ss_amx_convolution_supports(&shape);
@@ -52,8 +58,9 @@ bool ss_convolution_amx_supports(const ss_node *node) {
     return false;
   }
   const ss_convolution_geometry g = ss_convolution_geometry_of(node);
-  /* A first layer's pictures are plain. */
-  const ss_layout of_x = g.input_channels % 16 == 0 ? SS_LAYOUT_BLOCK16 : SS_LAYOUT_PLAIN;
+  /* A first layer's pictures are plain in bf16. */
+  const bool plain = g.input_channels % 16 != 0 && g.x->dtype == SS_BF16;
+  const ss_layout of_x = plain ? SS_LAYOUT_PLAIN : SS_LAYOUT_BLOCK16;
   return g.x->layout == of_x && g.y->layout == SS_LAYOUT_BLOCK16 && g.weight->layout == SS_LAYOUT_PLAIN;
 }
 
