@@ -25,19 +25,21 @@ typedef struct convolution_tensors {
 
 static bool is_convolution(const ss_node *node, convolution_tensors *tensors) {
   ss_tensor *const *in = node->inputs, *out = node->outputs[0];
+  *tensors = (convolution_tensors){NULL, NULL, NULL};
   switch (node->operation) {
     case SS_OP_CONVOLUTION:
       *tensors = (convolution_tensors){in[0], in[1], out};
-      return true;
+      break;
     case SS_OP_CONVOLUTION_BACKWARD_DATA:
       *tensors = (convolution_tensors){out, in[1], in[0]};
-      return true;
+      break;
     case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
       *tensors = (convolution_tensors){in[0], out, in[1]};
-      return true;
+      break;
     default:
-      return false;
+      break;
   }
+  return tensors->x && tensors->w && tensors->y;
 }
 
 /* The length of the sums of a matrix product, 0 for other nodes. */
