@@ -18,51 +18,54 @@ static double bytes_of(ss_tensor *const *tensors, int length) {
   return bytes;
 }
 
-/* The three tensors of a convolution y = w * x, whichever of them the node computes (convolution.c). */
+/* The three tensors of a convolution y = w * x, whichever of them the node computes (convolution.c); x is NULL for
+ * other nodes. */
 typedef struct convolution_tensors {
   const ss_tensor *x, *w, *y;
 } convolution_tensors;
 
-static bool is_convolution(const ss_node *node, convolution_tensors *tensors) {
+static convolution_tensors tensors_of(const ss_node *node) {
   ss_tensor *const *in = node->inputs, *out = node->outputs[0];
-  *tensors = (convolution_tensors){NULL, NULL, NULL};
   switch (node->operation) {
     case SS_OP_CONVOLUTION:
-      *tensors = (convolution_tensors){in[0], in[1], out};
-      break;
+      return (convolution_tensors){in[0], in[1], out};
     case SS_OP_CONVOLUTION_BACKWARD_DATA:
-      *tensors = (convolution_tensors){out, in[1], in[0]};
-      break;
+      return (convolution_tensors){out, in[1], in[0]};
     case SS_OP_CONVOLUTION_BACKWARD_WEIGHT:
-      *tensors = (convolution_tensors){in[0], out, in[1]};
-      break;
+      return (convolution_tensors){in[0], out, in[1]};
     default:
-      break;
+      return (convolution_tensors){NULL, NULL, NULL};
   }
-  return tensors->x && tensors->w && tensors->y;
 }
 
-/* The length of the sums of a matrix product, 0 for other nodes. */
-static double product_depth(const ss_node *node) {
-  const ss_shape a = node->inputs[0] ? node->inputs[0]->shape : (ss_shape){0};
-  if (node->operation == SS_OP_LINEAR) {
-    return (double)a.dims[1];
+/* A matrix product's tensors and the length of its sums; a is NULL for other nodes. */
+typedef struct product_tensors {
+  const ss_tensor *a, *b, *y;
+  double depth;
+} product_tensors;
+
+static product_tensors product_of(const ss_node *node) {
+  product_tensors p = {NULL, NULL, NULL, 0.0};
+  if (node->operation == SS_OP_LINEAR || node->operation == SS_OP_MATMUL) {
+    p = (product_tensors){node->inputs[0], node->inputs[1], node->outputs[0], 0.0};
   }
-  if (node->operation == SS_OP_MATMUL) {
-    return (double)a.dims[a.rank - (node->attributes.flags & SS_MATMUL_TRANSPOSE_A ? 2 : 1)];
+  if (p.a) {
+    const bool transposed = node->operation == SS_OP_MATMUL && (node->attributes.flags & SS_MATMUL_TRANSPOSE_A);
+    p.depth = (double)p.a->shape.dims[p.a->shape.rank - (transposed ? 2 : 1)];
   }
-  return 0.0;
+  return p;
 }
 
 ss_work ss_node_work(const ss_node *node) {
   ss_work work = {.bytes = bytes_of(node->inputs, node->input_count) + bytes_of(node->outputs, node->output_count)};
-  convolution_tensors tensors;
-  if (is_convolution(node, &tensors)) {
+  const convolution_tensors tensors = tensors_of(node);
+  const product_tensors product = product_of(node);
+  if (tensors.x && tensors.w && tensors.y) {
     work.flops = 2.0 * count(tensors.y) * count(tensors.w) / (double)tensors.w->shape.dims[0];
     work.bf16 = tensors.x->dtype == SS_BF16 || tensors.y->dtype == SS_BF16;
-  } else if (product_depth(node) > 0.0) {
-    work.flops = 2.0 * count(node->outputs[0]) * product_depth(node);
-    work.bf16 = node->inputs[0]->dtype == SS_BF16 || node->inputs[1]->dtype == SS_BF16;
+  } else if (product.a && product.b && product.y) {
+    work.flops = 2.0 * count(product.y) * product.depth;
+    work.bf16 = product.a->dtype == SS_BF16 || product.b->dtype == SS_BF16;
   }
   return work;
 }
@@ -90,17 +93,18 @@ static int append_window(char *text, size_t size, const ss_node *node, int spati
 
 const char *ss_node_sizes(const ss_node *node, char text[160]) {
   enum { size = 160 };
-  convolution_tensors tensors;
+  const convolution_tensors tensors = tensors_of(node);
+  const product_tensors product = product_of(node);
   int used = 0;
   text[0] = '\0';
-  if (is_convolution(node, &tensors)) {
+  if (tensors.x && tensors.y) {
     used = append_sizes(text, 64, tensors.x);
     used += snprintf(text + used, size - (size_t)used, ", ");
     used += append_window(text + used, size - (size_t)used, node, tensors.x->shape.rank - 2);
     snprintf(text + used, size - (size_t)used, ", %lld", (long long)tensors.y->shape.dims[tensors.y->shape.rank - 1]);
-  } else if (product_depth(node) > 0.0) {
-    used = append_sizes(text, 64, node->outputs[0]);
-    snprintf(text + used, size - (size_t)used, ", sums of %.0f", product_depth(node));
+  } else if (product.a && product.y) {
+    used = append_sizes(text, 64, product.y);
+    snprintf(text + used, size - (size_t)used, ", sums of %.0f", product.depth);
   } else {
     for (int k = 0; k < node->output_count; k++) {
       if (node->outputs[k]) {
