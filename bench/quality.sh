@@ -32,7 +32,7 @@ number() { sed -n "s/.*\"$1\": *\([0-9.]*\).*/\1/p" <<<"$2" | head -n 1; }
 measure() { # RUN SEED -> linear and k-NN accuracy
   local linear knn
   linear=$("$program" probe "$1" "$train" --test "$test" --limit "$limit" --threads "$threads" --seed "$2" --json | tail -n 1)
-  knn=$("$program" knn "$1" "$train" --test "$test" --limit "$limit" --threads "$threads" --json | tail -n 1)
+  knn=$("$program" knn "$1" "$train" --test "$test" --limit "$limit" --threads "$threads" --seed "$2" --json | tail -n 1)
   linear=$(printf '%s\n' "$linear" | sed 's/.*"layers": *\[{[^}]*"top1": *\([0-9.]*\).*/\1/')
   echo "$linear $(number top1 "$knn")"
 }
