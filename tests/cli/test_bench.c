@@ -1,102 +1,33 @@
 /* The command bench: what it prints, and the trace. No figure of speed is checked. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "support.h"
 
 #include "base/file.h"
-#include "base/json.h"
 
-#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-
-static char folder[256];
-static char output[65536]; /* of the last run, both streams */
 
 #define STEP "bench step --arch resnet18 --width 4 --size 16 --batch 8 --rounds 2 --precision f32 --threads 2"
-
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-  (void)about;
-  (void)kind;
-  (void)where;
-  return remove(path);
-}
-
-static int set_up(void **state) {
-  (void)state;
-  strcpy(folder, "/tmp/selfsup-bench-XXXXXX");
-  return mkdtemp(folder) && setenv("XDG_CACHE_HOME", folder, 1) == 0 ? 0 : 1;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Runs the program in the folder; its exit status. */
-static int run(const char *words) {
-  char command[2000];
-  snprintf(command, sizeof command, "cd '%s' && '%s' %s 2>&1", folder, SS_PROGRAM, words);
-  FILE *pipe = popen(command, "r");
-  assert_non_null(pipe);
-  const size_t length = fread(output, 1, sizeof output - 1, pipe);
-  output[length] = '\0';
-  const int status = pclose(pipe);
-  assert_true(WIFEXITED(status));
-  return WEXITSTATUS(status);
-}
-
-static void expect(const char *words, int status, const char *text) {
-  const int got = run(words);
-  if (got != status || !strstr(output, text)) {
-    fail_msg("selfsup %s: status %d, not %d, or no \"%s\" in: %s", words, got, status, text, output);
-  }
-}
-
-/* The JSON object on the last line. */
-static cJSON *last_line(void) {
-  size_t length = strlen(output);
-  assert_true(length > 0 && output[length - 1] == '\n');
-  output[--length] = '\0';
-  const char *line = strrchr(output, '\n');
-  line = line ? line + 1 : output;
-  cJSON *json = NULL;
-  ss_error error = {""};
-  if (ss_json_parse(&json, line, strlen(line), "the last line", &error) != SS_OK) {
-    fail_msg("%s: %s", error.message, line);
-  }
-  return json;
-}
-
-static double number(const cJSON *json, const char *key) {
-  double value = NAN;
-  assert_int_equal(ss_json_get_float(json, "bench", key, &value, NULL), SS_OK);
-  return value;
-}
 
 /* ResNet-18 at width 4 on 16 px: the operations of a SimCLR step on 8 pictures. */
 static void a_step_is_told_by_operation(void **state) {
   (void)state;
-  expect(STEP " --json --trace trace.json", 0, "convolution_backward_weight");
-  assert_non_null(strstr(output, "update of the weights"));
-  assert_non_null(strstr(output, "16x16x16x3, 3x3, 4"));
-  cJSON *json = last_line();
+  support_expect(STEP " --json --trace trace.json", 0, "convolution_backward_weight");
+  assert_non_null(strstr(support_output, "update of the weights"));
+  assert_non_null(strstr(support_output, "16x16x16x3, 3x3, 4"));
+  cJSON *json = support_last_line();
   const cJSON *rows = NULL, *row, *peak = NULL;
   assert_int_equal(ss_json_get_array(json, "bench", "operations", &rows, NULL), SS_OK);
   assert_int_equal(ss_json_get_object(json, "bench", "peak", &peak, NULL), SS_OK);
-  assert_true(number(peak, "f32_gflop_per_s") > 0.0 && number(peak, "memory_gb_per_s") > 0.0);
+  assert_true(support_number(peak, "f32_gflop_per_s") > 0.0 && support_number(peak, "memory_gb_per_s") > 0.0);
   double gflop = 0.0, milliseconds = 0.0;
   cJSON_ArrayForEach(row, rows) {
     const char *operation = NULL;
     assert_int_equal(ss_json_get_string(row, "bench", "operation", &operation, NULL), SS_OK);
-    gflop += strcmp(operation, "convolution") == 0 ? number(row, "gflop") : 0.0;
-    assert_true(number(row, "ms") >= 0.0);
-    milliseconds += number(row, "ms");
+    gflop += strcmp(operation, "convolution") == 0 ? support_number(row, "gflop") : 0.0;
+    assert_true(support_number(row, "ms") >= 0.0);
+    milliseconds += support_number(row, "ms");
   }
   /* Two operations a multiply-add, 16 views: the stem 16^2 x 4 x 27, then blocks of 3x3 convolutions on 16, 8, 4, 2 px
    * with 4, 8, 16, 32 channels: four of C^2 in the first stage, C^2 / 2 + 3 C^2 and a 1x1 shortcut in the others. */
@@ -105,16 +36,16 @@ static void a_step_is_told_by_operation(void **state) {
     products += (double)pixels * channels * channels * (9.0 * 3.5 + 0.5);
   }
   assert_true(fabs(gflop - 2e-9 * 16 * products) < 1e-12);
-  assert_true(milliseconds > 0.0 && number(json, "images_per_s") > 0.0);
+  assert_true(milliseconds > 0.0 && support_number(json, "images_per_s") > 0.0);
   cJSON_Delete(json);
 }
 
 /* Complete events in the order in which they ran, none over another. */
 static void the_trace_is_a_line_of_events(void **state) {
   (void)state;
-  expect(STEP " --trace trace.json", 0, "images/s");
+  support_expect(STEP " --trace trace.json", 0, "images/s");
   char path[300];
-  snprintf(path, sizeof path, "%s/trace.json", folder);
+  snprintf(path, sizeof path, "%s/trace.json", support_folder);
   cJSON *json = NULL;
   const cJSON *events = NULL, *event;
   ss_error error = {""};
@@ -128,14 +59,14 @@ static void the_trace_is_a_line_of_events(void **state) {
     assert_int_equal(ss_json_get_string(event, path, "name", &name, &error), SS_OK);
     assert_int_equal(ss_json_get_string(event, path, "ph", &kind, &error), SS_OK);
     assert_string_equal(kind, "X");
-    const double begin = number(event, "ts");
+    const double begin = support_number(event, "ts");
     if (strcmp(category, "phase") == 0) {
       phases++;
       update = begin;
       continue;
     }
     assert_true(begin >= end - 1e-3);
-    end = begin + number(event, "dur");
+    end = begin + support_number(event, "dur");
     nodes++;
   }
   assert_int_equal(phases, 2); /* there is no loader to wait for */
@@ -146,21 +77,22 @@ static void the_trace_is_a_line_of_events(void **state) {
 
 static void wrong_words_are_told(void **state) {
   (void)state;
-  expect("bench", 2, "usage: selfsup bench");
-  expect("bench stpe", 2, "did you mean step");
-  expect("bench step no-such-folder --rounds 1", 1, "no-such-folder");
-  expect("bench step --method random --width 4 --size 16 --batch 8", 2, "no training steps");
-  expect("bench step --rounds 0", 2, "rounds");
-  expect(STEP " --recompute=2", 2, "recompute");
-  expect(STEP " --recompute", 0, "images/s");
+  support_expect("bench", 2, "usage: selfsup bench");
+  support_expect("bench stpe", 2, "did you mean step");
+  support_expect("bench step no-such-folder --rounds 1", 1, "no-such-folder");
+  support_expect("bench step --method random --width 4 --size 16 --batch 8", 2, "no training steps");
+  support_expect("bench step --rounds 0", 2, "rounds");
+  support_expect(STEP " --recompute=2", 2, "recompute");
+  support_expect(STEP " --recompute", 0, "images/s");
 }
 
 static void the_loader_is_told_by_part(void **state) {
   (void)state;
-  expect("bench loader --size 16 --batch 8 --images 32 --threads 2 --json", 0, "decode");
-  cJSON *json = last_line();
-  assert_true(number(json, "images") >= 32.0);
-  assert_true(number(json, "images_per_s") > 0.0 && number(json, "decode_us") > 0.0 && number(json, "views_us") > 0.0);
+  support_expect("bench loader --size 16 --batch 8 --images 32 --threads 2 --json", 0, "decode");
+  cJSON *json = support_last_line();
+  assert_true(support_number(json, "images") >= 32.0);
+  assert_true(support_number(json, "images_per_s") > 0.0 && support_number(json, "decode_us") > 0.0 &&
+              support_number(json, "views_us") > 0.0);
   cJSON_Delete(json);
 }
 
@@ -171,5 +103,5 @@ int main(void) {
       cmocka_unit_test(wrong_words_are_told),
       cmocka_unit_test(the_loader_is_told_by_part),
   };
-  return cmocka_run_group_tests_name("bench", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("bench", tests, support_set_up, support_tear_down);
 }
