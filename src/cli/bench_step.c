@@ -47,14 +47,6 @@ static ss_status print_json(const ss_session *session, const figures *f, ss_erro
   return status;
 }
 
-static ss_status write_trace(const ss_profile *profile, const char *path, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_profile_trace(profile, &json, error));
-  const ss_status status = ss_json_write(path, json, error);
-  cJSON_Delete(json);
-  return status;
-}
-
 static ss_status measure(ss_session *session, ss_config *config, int steps, figures *f, ss_error *error) {
   const ss_observer observer = {.note = ss_bench_note};
   SS_TRY(ss_ways_cache_load(config->ways, error));
@@ -77,7 +69,7 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
     status = print_table(&session, &f, error);
   }
   if (status == SS_OK && trace) {
-    status = write_trace(&f.profile, trace, error);
+    status = ss_profile_write_trace(&f.profile, trace, error);
   }
   if (status == SS_OK && ss_arguments_has(arguments, "json")) {
     status = print_json(&session, &f, error);

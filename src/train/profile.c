@@ -252,7 +252,7 @@ static ss_status add_events(const ss_profile *profile, cJSON *events, ss_error *
   return SS_OK;
 }
 
-ss_status ss_profile_trace(const ss_profile *profile, cJSON **json, ss_error *error) {
+static ss_status make_trace(const ss_profile *profile, cJSON **json, ss_error *error) {
   SS_TRY(ss_json_new_object(json, error));
   cJSON *events = NULL;
   ss_status status = ss_json_add_string(*json, "displayTimeUnit", "ms", error);
@@ -279,9 +279,9 @@ static ss_status write_text(const ss_profile *profile, const char *path, ss_erro
   return status;
 }
 
-static ss_status write_trace(const ss_profile *profile, const char *path, ss_error *error) {
+ss_status ss_profile_write_trace(const ss_profile *profile, const char *path, ss_error *error) {
   cJSON *json = NULL;
-  SS_TRY(ss_profile_trace(profile, &json, error));
+  SS_TRY(make_trace(profile, &json, error));
   const ss_status status = ss_json_write(path, json, error);
   cJSON_Delete(json);
   return status;
@@ -297,7 +297,7 @@ ss_status ss_profile_write(const ss_profile *profile, const char *out, ss_error 
     status = write_text(profile, text, error);
   }
   if (status == SS_OK) {
-    status = write_trace(profile, trace, error);
+    status = ss_profile_write_trace(profile, trace, error);
   }
   free(text);
   free(trace);

@@ -34,8 +34,8 @@ typedef struct ss_profile {
 ss_status ss_profile_text(const ss_profile *profile, ss_text *text, ss_error *error);
 /* The same rows for programs, into `json`. */
 ss_status ss_profile_json(const ss_profile *profile, cJSON *json, ss_error *error);
-/* The last step as Chrome's trace events (chrome://tracing, Perfetto). `json` is a new tree of the caller's. */
-ss_status ss_profile_trace(const ss_profile *profile, cJSON **json, ss_error *error);
+/* Writes the last step as Chrome's trace events (chrome://tracing, Perfetto). */
+ss_status ss_profile_write_trace(const ss_profile *profile, const char *path, ss_error *error);
 
 /* Writes OUT/profile.txt and OUT/trace.json. */
 ss_status ss_profile_write(const ss_profile *profile, const char *out, ss_error *error);
