@@ -57,6 +57,12 @@ void *ss_view_slot(const ss_task *task, void *slot, int input, int view) {
   return at + ss_view_bytes(&task->inputs[input]) * (size_t)view;
 }
 
+void ss_build_report(ss_build *build, const char *name, ss_tensor *scalar) {
+  if (build->report_count < SS_MAX_REPORTS && scalar) {
+    build->reports[build->report_count++] = (ss_report){name, scalar};
+  }
+}
+
 ss_backbone_layers ss_build_backbone_as(ss_build *build, ss_tensor *images, const char *scope) {
   ss_graph_push_scope(build->graph, scope);
   const ss_backbone_layers layers = ss_backbone_build(build->graph, images, &build->task->backbone);

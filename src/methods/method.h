@@ -1,9 +1,9 @@
 /* The interface of methods. A method is one file under methods/image/ (video/, sound/) that defines one ss_method, and
  * one line in methods/table.h.
  *
- * The trainer calls its slots in this order: configure once; views in loader threads for each sample; loss when the
- * graph is recorded; before_epoch and after_step while training; picture now and then. A method knows graphs and views,
- * not devices, threads or files. */
+ * The trainer calls its slots in this order: configure once; survey for some pictures; loss when the graph is recorded;
+ * views in loader threads for each sample; before_epoch and after_step while training; picture now and then. A method
+ * knows graphs and views, not devices, threads or files. */
 #ifndef SS_METHODS_METHOD_H
 #define SS_METHODS_METHOD_H
 
@@ -45,9 +45,11 @@ typedef struct ss_task {
   const struct ss_method *method;
   const ss_settings *settings; /* the method's options and the training's (train/config.h) */
   ss_backbone_options backbone;
-  int size;    /* pixels a side */
-  int batch;   /* samples a step */
-  int classes; /* of the data; 0: no labels */
+  int size;              /* pixels a side */
+  int batch;             /* samples a step */
+  int classes;           /* of the data; 0: no labels */
+  uint32_t samples;      /* that are trained on */
+  const int32_t *labels; /* (samples) theirs, by rank; -1: none */
   uint64_t seed;
   int64_t steps, steps_per_epoch;
   ss_method_input inputs[SS_MAX_METHOD_INPUTS]; /* set by configure */
@@ -61,11 +63,13 @@ typedef struct ss_sample {
   int label;      /* -1: none */
   uint32_t epoch; /* with index names the sample's random numbers */
   uint32_t index; /* in the source */
+  uint32_t rank;  /* among the training samples, 0 to task->samples - 1; of a held-out sample: among those */
+  bool held_out;  /* it is for the score */
   uint64_t seed;
   ss_view_scratch *scratch; /* this thread's */
   ss_image *work;           /* SS_WORK_IMAGES buffers of this thread */
 } ss_sample;
-#define SS_WORK_IMAGES 4
+#define SS_WORK_IMAGES 6
 
 /* The random stream of one view of a sample. */
 ss_random ss_sample_random(const ss_sample *sample, uint32_t view);
@@ -77,6 +81,13 @@ void *ss_view_slot(const ss_task *task, void *slot, int input, int view);
 size_t ss_view_bytes(const ss_method_input *input);
 size_t ss_slot_bytes(const ss_task *task);
 
+/* A number worth following beside the loss ("adversarial"), a scalar of the graph. */
+typedef struct ss_report {
+  const char *name;
+  ss_tensor *value;
+} ss_report;
+#define SS_MAX_REPORTS 6
+
 /* The graph being recorded for a method, and what it says of it. */
 typedef struct ss_build {
   const ss_task *task;
@@ -86,9 +97,16 @@ typedef struct ss_build {
   /* set by the method: */
   ss_tensor *losses[SS_MAX_PLAYERS]; /* scalars, one a player (one player: losses[0]) */
   ss_tensor *score;                  /* scalar: the pretext task's own score, a share (0 to 1) where score.per_cent */
-  ss_tensor *embeddings;             /* (M, D), watched for collapse; NULL: not a joint embedding */
-  ss_tensor *prediction;             /* what picture is to be shown; NULL: nothing */
+  ss_tensor *chance;                 /* scalar: what knowing nothing scores on the same samples; NULL: score.chance */
+  ss_report reports[SS_MAX_REPORTS]; /* ss_build_report's */
+  int report_count;
+  ss_tensor *embeddings; /* (M, D), watched for collapse; NULL: not a joint embedding */
+  ss_tensor *prediction; /* what picture is to be shown; NULL: nothing */
 } ss_build;
+
+/* Has a scalar written to metrics.jsonl beside the loss; in an evaluation graph its mean over the held-out samples, as
+ * "held_out.NAME". `name` must live as long as the program. */
+void ss_build_report(ss_build *build, const char *name, ss_tensor *scalar);
 
 /* Records the task's backbone on images (M, H, W, 3) as "backbone. ..." */
 ss_backbone_layers ss_build_backbone(ss_build *build, ss_tensor *images);
@@ -100,7 +118,8 @@ typedef struct ss_score {
   const char *what; /* "accuracy of the predicted rotation" */
   bool higher_is_better;
   bool per_cent;                         /* the tensor is a share, shown as 0 to 100 */
-  double (*chance)(const ss_task *task); /* in the same unit as it is shown; NULL: none */
+  double (*chance)(const ss_task *task); /* in the same unit as it is shown; NULL: build.chance, measured, or none */
+  bool of_training; /* measured on fresh views of training samples: the task's classes are those samples */
 } ss_score;
 
 /* A batch as the network saw it, for picture. */
@@ -130,11 +149,19 @@ typedef struct ss_method {
   bool needs_labels;
   bool untrained; /* nothing is learned: the run is its initialisation */
   ss_score score;
-  const char *players[SS_MAX_PLAYERS]; /* prefixes of each player's parameters, trained in turns; NULL: one, "" */
+  /* Prefixes of each player's parameters ("backbone.|decoder."), trained in turns; NULL: one player, all parameters. */
+  const char *players[SS_MAX_PLAYERS];
+  double player_rates[SS_MAX_PLAYERS]; /* a player's learning rate as a factor of --lr; 0: 1 */
+  int survey_pictures;                 /* how many training pictures survey is to see at most */
 
+  /* Optional: the most training samples that the options allow (0: any number); the first so many are taken. */
+  int64_t (*most_samples)(const ss_settings *settings);
   /* Checks options against each other and the data, fills task->inputs, makes task->state. */
   ss_status (*configure)(ss_task *task, ss_error *error);
   void (*release)(ss_task *task);
+  /* Optional: statistics of the data. Given training pictures, evenly chosen, one after the other and then NULL, after
+   * configure and before anything else; the same ones at each start of a run. */
+  ss_status (*survey)(ss_task *task, const ss_image *picture, ss_error *error);
   /* Writes one sample's views and free labels into `slot` (ss_view_slot). Runs in a loader thread. */
   ss_status (*views)(const ss_task *task, ss_sample *sample, void *slot, ss_error *error);
   /* Records the losses and the score. In an evaluation graph (ss_graph_is_training) the score alone is read. */

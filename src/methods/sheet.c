@@ -169,6 +169,30 @@ ss_status ss_sheet_of_views(const ss_task *task, const ss_shown *shown, int inpu
   return views(task, shown, input, out, &columns, &tile, error);
 }
 
+ss_status ss_sheet_of_pictures(const ss_sheet_row *rows, int row_count, int batch, ss_image *out, ss_error *error) {
+  const int columns = batch < most_columns ? batch : most_columns;
+  int largest = 1;
+  for (int row = 0; row < row_count; row++) {
+    const int side = rows[row].width > rows[row].height ? rows[row].width : rows[row].height;
+    largest = side > largest ? side : largest;
+  }
+  const int tile = tile_of(largest);
+  SS_TRY(ss_sheet_new(out, columns, row_count, tile, error));
+  ss_image picture = {0};
+  ss_status status = SS_OK;
+  for (int i = 0; i < row_count * columns && status == SS_OK; i++) {
+    const ss_sheet_row *row = &rows[i / columns];
+    const size_t numbers = (size_t)row->width * (size_t)row->height * (size_t)row->channels;
+    status = ss_image_from_float(row->pictures + (size_t)(i % columns) * numbers, row->width, row->height,
+                                 row->channels, row->mean, row->deviation, &picture, error);
+    if (status == SS_OK) {
+      ss_sheet_put(out, tile, i % columns, i / columns, &picture);
+    }
+  }
+  ss_image_free(&picture);
+  return status;
+}
+
 static int largest_of_four(const float *values) {
   int best = 0;
   for (int i = 1; i < 4; i++) {

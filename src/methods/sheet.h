@@ -17,6 +17,16 @@ extern const uint8_t ss_colour_right[3], ss_colour_wrong[3];
 
 /* The views of up to twelve samples, one column a sample, one row a view, of the image input `input`. */
 ss_status ss_sheet_of_views(const ss_task *task, const ss_shown *shown, int input, ss_image *out, ss_error *error);
+/* A row of a sheet of pictures: one float32 picture (height, width, channels) a sample, one after the other; a pixel is
+ * value * deviation + mean in 0..1, by channel. */
+typedef struct ss_sheet_row {
+  const float *pictures;
+  int width, height, channels; /* channels 1 or 3 */
+  const float *mean, *deviation;
+} ss_sheet_row;
+/* Rows of pictures under one another (what came in, what came out, what it should be): the first twelve samples of
+ * `batch`, one column each. Pictures of a row may be smaller than those of another: they are shown at the same size. */
+ss_status ss_sheet_of_pictures(const ss_sheet_row *rows, int row_count, int batch, ss_image *out, ss_error *error);
 /* The same for rotation: the predicted arrow on each view, framed by right and wrong. */
 ss_status ss_sheet_of_rotations(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
 
