@@ -42,9 +42,10 @@ static bool add_gradient(ss_graph *graph, ss_parameter *parameter, ss_tensor *gr
   return true;
 }
 
-/* Marks what a wanted gradient has to pass through: tensors on which a parameter named prefix... or a wanted input
- * acts. */
-static bool *mark_path(const ss_graph *graph, const char *prefix) {
+/* Marks what a wanted gradient has to pass through: tensors on which a parameter of the prefixes or a wanted input
+ * acts.
+ */
+static bool *mark_path(const ss_graph *graph, const char *prefixes) {
   bool *on_path = calloc(graph->tensor_count + 1, sizeof *on_path);
   if (!on_path) {
     return NULL;
@@ -52,8 +53,8 @@ static bool *mark_path(const ss_graph *graph, const char *prefix) {
   for (size_t i = 0; i < graph->tensor_count; i++) {
     const ss_tensor *tensor = graph->tensors[i];
     if (tensor->requires_gradient) {
-      on_path[i] = tensor->kind == SS_TENSOR_INPUT ||
-                   (tensor->parameter && strncmp(tensor->parameter->name, prefix, strlen(prefix)) == 0);
+      on_path[i] =
+          tensor->kind == SS_TENSOR_INPUT || (tensor->parameter && ss_parameter_matches(tensor->parameter, prefixes));
     }
   }
   for (size_t i = 0; i < graph->node_count; i++) {
@@ -71,7 +72,7 @@ static bool *mark_path(const ss_graph *graph, const char *prefix) {
   return on_path;
 }
 
-void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix) {
+void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefixes) {
   if (!ss_graph_ready(graph, &loss, 1)) {
     return;
   }
@@ -83,7 +84,7 @@ void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix) {
   }
   loss->kept = true;
   ss_pass_fuse_norms(graph);
-  bool *on_path = mark_path(graph, prefix);
+  bool *on_path = mark_path(graph, prefixes);
   if (!on_path) {
     graph->status = ss_fail_memory(&graph->error, graph->tensor_count, "the backward pass");
     return;

@@ -57,8 +57,9 @@ void ss_graph_set_training(ss_graph *graph, bool training);
 ss_tensor *ss_graph_keep(ss_graph *graph, ss_tensor *tensor);
 
 /* Records the gradient of the scalar `loss` with respect to each trainable, unfrozen parameter it depends on whose name
- * starts with `prefix` ("" for all); ss_graph_gradient_* list them. May be called once for each player (prefix). */
-void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefix);
+ * matches `prefixes` (ss_parameter_matches; "" for all); ss_graph_gradient_* list them. May be called once for each
+ * player. */
+void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefixes);
 /* The gradient of a float32 tensor that ss_graph_backward has reached (an input marked by ss_graph_want_gradient): NULL
  * if it has not. */
 ss_tensor *ss_graph_gradient_of(ss_graph *graph, const ss_tensor *tensor);

@@ -55,7 +55,7 @@ static ss_status make_state(slot_record *slot, int index, const char *kind, ss_e
   return SS_OK;
 }
 
-static ss_status make_slots(ss_optimizer *optimizer, const ss_graph *graph, const char *prefix, ss_error *error) {
+static ss_status make_slots(ss_optimizer *optimizer, const ss_graph *graph, const char *prefixes, ss_error *error) {
   const size_t count = ss_graph_gradient_count(graph);
   SS_TRY(ss_alloc((void **)&optimizer->slots, count, sizeof(slot_record), "the optimiser", error));
   const char *const *kinds = is_adam(optimizer) ? adam_states : sgd_states;
@@ -63,7 +63,7 @@ static ss_status make_slots(ss_optimizer *optimizer, const ss_graph *graph, cons
   size_t chunks = 0;
   for (size_t i = 0; i < count; i++) {
     ss_parameter *parameter = ss_graph_gradient_parameter(graph, i);
-    if (strncmp(parameter->name, prefix, strlen(prefix)) != 0) {
+    if (!ss_parameter_matches(parameter, prefixes)) {
       continue;
     }
     slot_record *current = &optimizer->slots[optimizer->slot_count++];
@@ -85,7 +85,7 @@ static ss_status make_slots(ss_optimizer *optimizer, const ss_graph *graph, cons
   return SS_OK;
 }
 
-ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *graph, const char *prefix,
+ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *graph, const char *prefixes,
                            ss_optimizer **out, ss_error *error) {
   *out = NULL;
   ss_optimizer *optimizer = calloc(1, sizeof *optimizer);
@@ -105,7 +105,7 @@ ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *
   if (optimizer->options.trust == 0.0f) {
     optimizer->options.trust = 0.001f;
   }
-  const ss_status status = make_slots(optimizer, graph, prefix, error);
+  const ss_status status = make_slots(optimizer, graph, prefixes, error);
   if (status != SS_OK) {
     ss_optimizer_free(optimizer);
     return status;

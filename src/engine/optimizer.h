@@ -23,8 +23,8 @@ typedef struct ss_optimizer_options {
 
 typedef struct ss_optimizer ss_optimizer;
 
-/* For the parameters that have gradients in `graph` whose names start with `prefix`. */
-ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *graph, const char *prefix,
+/* For the parameters that have gradients in `graph` whose names match `prefixes` (ss_parameter_matches). */
+ss_status ss_optimizer_new(const ss_optimizer_options *options, const ss_graph *graph, const char *prefixes,
                            ss_optimizer **out, ss_error *error);
 void ss_optimizer_free(ss_optimizer *optimizer);
 

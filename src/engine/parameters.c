@@ -156,6 +156,19 @@ ss_status ss_parameters_get(ss_parameters *parameters, const char *name, ss_dtyp
   return SS_OK;
 }
 
+bool ss_parameter_matches(const ss_parameter *parameter, const char *prefixes) {
+  for (const char *prefix = prefixes;; prefix++) {
+    const size_t length = strcspn(prefix, "|");
+    if (strncmp(parameter->name, prefix, length) == 0) {
+      return true;
+    }
+    prefix += length;
+    if (!*prefix) {
+      return false;
+    }
+  }
+}
+
 ss_status ss_parameters_average(ss_parameters *parameters, const char *target_prefix, const char *source_prefix,
                                 float momentum, bool buffers, ss_error *error) {
   const size_t length = strlen(target_prefix);

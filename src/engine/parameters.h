@@ -48,6 +48,9 @@ size_t ss_parameters_count(const ss_parameters *parameters);
 ss_parameter *ss_parameters_at(const ss_parameters *parameters, size_t index);       /* in order of creation */
 ss_parameter *ss_parameters_find(const ss_parameters *parameters, const char *name); /* NULL: none */
 
+/* Whether the name starts with one of `prefixes`, which '|' separates ("backbone.|decoder."); "" is every name's. */
+bool ss_parameter_matches(const ss_parameter *parameter, const char *prefixes);
+
 /* The parameter of that name, made and initialised if it is new. Another shape or type than it has: SS_FAILED. */
 ss_status ss_parameters_get(ss_parameters *parameters, const char *name, ss_dtype dtype, ss_shape shape,
                             ss_initializer initializer, unsigned flags, ss_parameter **out, ss_error *error);

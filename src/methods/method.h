@@ -158,7 +158,7 @@ typedef struct ss_method {
   int64_t (*most_samples)(const ss_settings *settings);
   /* Checks options against each other and the data, fills task->inputs, makes task->state. */
   ss_status (*configure)(ss_task *task, ss_error *error);
-  void (*release)(ss_task *task);
+  void (*release)(ss_task *task); /* also after a configure that failed */
   /* Optional: statistics of the data. Given training pictures, evenly chosen, one after the other and then NULL, after
    * configure and before anything else; the same ones at each start of a run. */
   ss_status (*survey)(ss_task *task, const ss_image *picture, ss_error *error);

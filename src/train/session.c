@@ -33,6 +33,42 @@ static void thin_out(ss_subset *held) {
   }
 }
 
+/* The samples that are trained on and those that are held out for the score. */
+static ss_status take_samples(ss_session *session, ss_error *error) {
+  const ss_method *method = session->config->method;
+  const ss_settings *settings = session->config->settings;
+  SS_TRY(ss_subset_for_pretext(session->source, !method->needs_labels, (uint32_t)ss_settings_int(settings, "limit"),
+                               &session->train, &session->held, &session->held_out, error));
+  const int64_t most = method->most_samples ? method->most_samples(settings) : 0;
+  if (most > 0 && most < (int64_t)session->train.count) {
+    session->train.count = (uint32_t)most;
+  }
+  if (method->score.of_training) {
+    ss_subset_free(&session->held);
+    SS_TRY(ss_alloc((void **)&session->held.samples, session->train.count, sizeof *session->held.samples, "the samples",
+                    error));
+    memcpy(session->held.samples, session->train.samples, session->train.count * sizeof *session->held.samples);
+    session->held.count = session->train.count;
+  }
+  thin_out(&session->held);
+  return SS_OK;
+}
+
+static ss_status number_samples(ss_session *session, ss_error *error) {
+  const ss_subset *train = &session->train, *held = &session->held;
+  SS_TRY(ss_alloc((void **)&session->ranks, ss_source_count(session->source), sizeof *session->ranks, "the samples",
+                  error));
+  SS_TRY(ss_alloc((void **)&session->labels, train->count, sizeof *session->labels, "the labels", error));
+  for (uint32_t i = 0; i < held->count; i++) {
+    session->ranks[held->samples[i]] = i;
+  }
+  for (uint32_t i = 0; i < train->count; i++) { /* a score of_training is of samples that are in both */
+    session->ranks[train->samples[i]] = i;
+    session->labels[i] = ss_source_label(session->source, train->samples[i]);
+  }
+  return SS_OK;
+}
+
 static ss_task make_task(const ss_session *session, int batch) {
   const ss_settings *settings = session->config->settings;
   const int size = (int)ss_settings_int(settings, "size");
@@ -44,9 +80,42 @@ static ss_task make_task(const ss_session *session, int batch) {
                    .size = size,
                    .batch = batch,
                    .classes = ss_source_class_count(session->source),
+                   .samples = session->train.count,
+                   .labels = session->labels,
                    .seed = (uint64_t)ss_settings_int(settings, "seed"),
                    .steps = session->steps,
                    .steps_per_epoch = session->steps_per_epoch};
+}
+
+/* Crops of a quarter of a picture keep their resolution. */
+static ss_decode_options decode_options(const ss_session *session) {
+  return (ss_decode_options){.smallest_side = 2 * session->task.size};
+}
+
+/* Shows the method the pictures that it asks for; those that do not decode are left out. */
+static ss_status survey(ss_session *session, ss_error *error) {
+  const ss_method *method = session->config->method;
+  if (!method->survey) {
+    return SS_OK;
+  }
+  const ss_subset *train = &session->train;
+  const uint32_t wanted = (uint32_t)method->survey_pictures, count = train->count < wanted ? train->count : wanted;
+  const ss_decode_options options = decode_options(session);
+  ss_decoder *decoder = NULL;
+  ss_image picture = {0};
+  ss_status status = ss_decoder_create(&decoder, error);
+  for (uint32_t i = 0; i < count && status == SS_OK; i++) {
+    const uint32_t sample = train->samples[(uint64_t)i * train->count / count];
+    if (ss_source_read(session->source, sample, decoder, &options, &picture, NULL) == SS_OK) {
+      status = method->survey(&session->task, &picture, error);
+    }
+  }
+  if (status == SS_OK) {
+    status = method->survey(&session->task, NULL, error);
+  }
+  ss_image_free(&picture);
+  ss_decoder_free(decoder);
+  return status;
 }
 
 ss_status ss_session_open(ss_session *session, ss_config *config, const ss_observer *observer, ss_error *error) {
@@ -59,10 +128,8 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
     return ss_fail(error, SS_FAILED, "%s needs labels, and there are none: %s; put the pictures into a folder a class",
                    method->name, config->data);
   }
-  SS_TRY(ss_subset_for_pretext(session->source, !method->needs_labels,
-                               (uint32_t)ss_settings_int(config->settings, "limit"), &session->train, &session->held,
-                               &session->held_out, error));
-  thin_out(&session->held);
+  SS_TRY(take_samples(session, error));
+  SS_TRY(number_samples(session, error));
   SS_TRY(ss_config_resolve(config, session->source, session->train.count, error));
   session->accumulate = (int)ss_settings_int(config->settings, "accumulate");
   session->steps = ss_settings_int(config->settings, "steps");
@@ -71,9 +138,37 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
   session->task = make_task(session, (int)batch);
   SS_TRY(ss_backbone_check(&session->task.backbone, error));
+  session->configured = true; /* from here on there may be something to release */
   SS_TRY(method->configure(&session->task, error));
-  session->configured = true;
-  return SS_OK;
+  SS_TRY(ss_backbone_check(&session->task.backbone, error)); /* as the method wants it */
+  return survey(session, error);
+}
+
+/* Keeps what is read after each run of a graph. */
+static void keep_outputs(ss_recorded *recorded, bool training, int player) {
+  ss_build *build = &recorded->build;
+  ss_graph *graph = recorded->graph;
+  if (player > 0) { /* the first player's graph tells it all but the others' losses */
+    return;
+  }
+  for (int i = 0; i < build->report_count; i++) {
+    build->reports[i].value = ss_graph_keep(graph, ss_cast(graph, build->reports[i].value, SS_F32));
+  }
+  if (!training) {
+    if (build->score) {
+      ss_graph_keep(graph, build->score);
+    }
+    if (build->chance) {
+      ss_graph_keep(graph, build->chance);
+    }
+    return;
+  }
+  if (build->embeddings) {
+    build->embeddings = ss_graph_keep(graph, ss_cast(graph, build->embeddings, SS_F32));
+  }
+  if (build->prediction) {
+    ss_graph_keep(graph, build->prediction);
+  }
 }
 
 /* Records the method's graph on a batch. */
@@ -96,19 +191,12 @@ static ss_status record(const ss_session *session, const ss_task *task, bool tra
   }
   task->method->loss(build);
   if (training) {
-    const char *prefix = task->method->players[player];
+    const char *prefixes = task->method->players[player];
     if (!task->method->untrained) {
-      ss_graph_backward(recorded->graph, build->losses[player], prefix ? prefix : "");
+      ss_graph_backward(recorded->graph, build->losses[player], prefixes ? prefixes : "");
     }
-    if (build->embeddings) {
-      build->embeddings = ss_graph_keep(recorded->graph, ss_cast(recorded->graph, build->embeddings, SS_F32));
-    }
-    if (build->prediction) {
-      ss_graph_keep(recorded->graph, build->prediction);
-    }
-  } else if (build->score) {
-    ss_graph_keep(recorded->graph, build->score);
   }
+  keep_outputs(recorded, training, player);
   return ss_graph_status(recorded->graph, error);
 }
 
@@ -180,18 +268,32 @@ ss_status ss_session_record(ss_session *session, ss_error *error) {
 }
 
 /* A loader thread: one sample's views. */
-static ss_status make_views(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t index,
-                            const ss_image *image, void *slot, ss_error *error) {
-  ss_session *session = context;
-  (void)position;
+static ss_status make_sample(ss_session *session, int worker, uint32_t epoch, uint32_t index, bool held_out,
+                             const ss_image *image, void *slot, ss_error *error) {
   ss_sample sample = {.image = image,
                       .label = ss_source_label(session->source, index),
                       .epoch = epoch,
                       .index = index,
+                      .rank = session->ranks[index],
+                      .held_out = held_out,
                       .seed = session->task.seed,
                       .scratch = &session->workers[worker].scratch,
                       .work = session->workers[worker].work};
   return session->task.method->views(&session->task, &sample, slot, error);
+}
+
+static ss_status make_views(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t index,
+                            const ss_image *image, void *slot, ss_error *error) {
+  (void)position;
+  return make_sample(context, worker, epoch, index, false, image, slot, error);
+}
+
+/* The same views each time, so that scores can be compared, and no epoch's of training. */
+static ss_status make_held_views(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t index,
+                                 const ss_image *image, void *slot, ss_error *error) {
+  (void)epoch;
+  (void)position;
+  return make_sample(context, worker, UINT32_MAX, index, true, image, slot, error);
 }
 
 static void tell_bad(void *context, uint32_t sample, const char *message) {
@@ -209,7 +311,7 @@ static ss_loader_options loader_options(ss_session *session) {
   options.context = session;
   options.seed = session->task.seed;
   options.max_bad = ss_settings_float(settings, "max-bad");
-  options.decode.smallest_side = 2 * session->task.size; /* crops of a quarter of the picture keep their resolution */
+  options.decode = decode_options(session);
   return options;
 }
 
@@ -255,8 +357,38 @@ void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_
   }
 }
 
-ss_status ss_session_score(ss_session *session, double *score, ss_error *error) {
-  *score = NAN;
+static double scalar_of(const ss_recorded *recorded, const ss_tensor *tensor) {
+  return tensor ? *(const float *)ss_plan_data(recorded->plan, tensor) : NAN;
+}
+
+/* Adds the values of one batch. */
+static void add_scores(const ss_recorded *evaluation, ss_held_scores *sums) {
+  sums->score += scalar_of(evaluation, evaluation->build.score);
+  sums->chance += scalar_of(evaluation, evaluation->build.chance);
+  for (int i = 0; i < evaluation->build.report_count; i++) {
+    sums->reports[i] += scalar_of(evaluation, evaluation->build.reports[i].value);
+  }
+}
+
+static ss_status sum_scores(ss_session *session, ss_loader *loader, ss_held_scores *sums, int64_t *batches,
+                            ss_error *error) {
+  for (ss_batch batch = {0};; (*batches)++) {
+    SS_TRY(ss_loader_next(loader, &batch, error));
+    if (batch.count == 0) {
+      return SS_OK;
+    }
+    ss_session_fill(&session->held_task, &session->evaluation, &batch);
+    SS_TRY(ss_plan_run(session->evaluation.plan, 0, error));
+    add_scores(&session->evaluation, sums);
+  }
+}
+
+ss_status ss_session_score(ss_session *session, ss_held_scores *scores, ss_error *error) {
+  const ss_score *what = &session->config->method->score;
+  *scores = (ss_held_scores){.score = NAN, .chance = what->chance ? what->chance(&session->held_task) : NAN};
+  for (int i = 0; i < SS_MAX_REPORTS; i++) {
+    scores->reports[i] = NAN;
+  }
   if (!session->evaluation.plan) {
     return SS_OK;
   }
@@ -265,27 +397,25 @@ ss_status ss_session_score(ss_session *session, double *score, ss_error *error) 
   options.count = session->held.count;
   options.batch = (uint32_t)session->held_task.batch;
   options.drop_last = true;
-  options.end_epoch = 1; /* the views of epoch 0 each time, so that scores can be compared */
+  options.make = make_held_views;
+  options.end_epoch = 1;
   options.cache_bytes = 0;
   ss_loader *loader = NULL;
   SS_TRY(make_workers(session, error));
   SS_TRY(ss_loader_create(&options, &loader, error));
-  double sum = 0.0;
+  ss_held_scores sums = {0};
   int64_t batches = 0;
-  ss_batch batch = {0};
-  ss_status status;
-  while ((status = ss_loader_next(loader, &batch, error)) == SS_OK && batch.count > 0) {
-    ss_session_fill(&session->held_task, &session->evaluation, &batch);
-    status = ss_plan_run(session->evaluation.plan, 0, error);
-    if (status != SS_OK) {
-      break;
-    }
-    sum += *(const float *)ss_plan_data(session->evaluation.plan, session->evaluation.build.score);
-    batches++;
-  }
+  const ss_status status = sum_scores(session, loader, &sums, &batches, error);
   ss_loader_free(loader);
   if (status == SS_OK && batches > 0) {
-    *score = sum / (double)batches * (session->config->method->score.per_cent ? 100.0 : 1.0);
+    const double scale = (what->per_cent ? 100.0 : 1.0) / (double)batches;
+    scores->score = sums.score * scale;
+    if (session->evaluation.build.chance) {
+      scores->chance = sums.chance * scale;
+    }
+    for (int i = 0; i < session->evaluation.build.report_count; i++) {
+      scores->reports[i] = sums.reports[i] / (double)batches;
+    }
   }
   return status;
 }
@@ -374,6 +504,8 @@ void ss_session_close(ss_session *session) {
     }
   }
   free(session->workers);
+  free(session->ranks);
+  free(session->labels);
   for (int p = 0; p < SS_MAX_PLAYERS; p++) {
     ss_optimizer_free(session->optimizers[p]);
     close_recorded(&session->players[p]);

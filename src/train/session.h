@@ -22,12 +22,20 @@ typedef struct ss_worker {
   ss_image work[SS_WORK_IMAGES];
 } ss_worker;
 
+/* What an evaluation gives: means over the held-out samples, NaN where there is none. */
+typedef struct ss_held_scores {
+  double score, chance; /* in the unit they are shown in */
+  double reports[SS_MAX_REPORTS];
+} ss_held_scores;
+
 typedef struct ss_session {
   ss_config *config;
   const ss_observer *observer;
   ss_source *source;
   ss_subset train, held;
-  bool held_out; /* held was taken from the training part */
+  uint32_t *ranks; /* of each sample of the source: its place in train or in held */
+  int32_t *labels; /* of train's samples */
+  bool held_out;   /* held was taken from the training part */
   ss_task task, held_task;
   bool configured;
   ss_parameters *parameters;
@@ -57,8 +65,8 @@ ss_run_state ss_session_state(ss_session *session);
 /* Sends a line to the observer. */
 void ss_session_note(const ss_session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The pretext score on the held-out samples, in the unit it is shown in; NaN where there is none. */
-ss_status ss_session_score(ss_session *session, double *score, ss_error *error);
+/* Measures the pretext score on the held-out samples. */
+ss_status ss_session_score(ss_session *session, ss_held_scores *scores, ss_error *error);
 
 /* The spread of the embeddings of the last step: sqrt(D) x the mean over dimensions of the deviation of the normalised
  * embeddings (SimSiam, section 4.1): 1 when they fill the sphere, 0 when all are one. NaN without embeddings. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/system.h"
+#include "base/text.h"
 #include "nets/model.h"
 #include "train/profile.h"
 #include "train/schedule.h"
@@ -84,7 +85,8 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
       }
       meter->loss_sum += loss;
       begin = ss_clock_seconds();
-      ss_optimizer_step(session->optimizers[p], player->plan, (float)rate, session->accumulate);
+      const double factor = method->player_rates[p] > 0.0 ? method->player_rates[p] : 1.0;
+      ss_optimizer_step(session->optimizers[p], player->plan, (float)(rate * factor), session->accumulate);
       ss_phase_end(&meter->phases[SS_PHASE_UPDATE], begin);
     }
     meter->loss_count++;
@@ -94,10 +96,43 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
   return method->after_step ? method->after_step(&session->task, session->parameters, session->step, error) : SS_OK;
 }
 
-static ss_status log_line(ss_metrics *metrics, const ss_progress *progress, double score, double knn, ss_error *error) {
-  cJSON *line = NULL;
-  SS_TRY(ss_json_new_object(&line, error));
-  ss_status status = ss_json_add_int(line, "step", progress->step, error);
+static ss_status add_number(cJSON *line, const char *name, double value, ss_error *error) {
+  return isnan(value) ? SS_OK : ss_json_add_float(line, name, value, error);
+}
+
+/* What a method reports of the last step and, where it was measured, of the held-out samples. */
+static ss_status add_reports(const ss_session *session, cJSON *line, const ss_held_scores *held, ss_error *error) {
+  const ss_recorded *first = &session->players[0];
+  for (int i = 0; i < first->build.report_count; i++) {
+    const ss_report *report = &first->build.reports[i];
+    SS_TRY(add_number(line, report->name, *(const float *)ss_plan_data(first->plan, report->value), error));
+  }
+  for (int i = 0; held && i < session->evaluation.build.report_count; i++) {
+    char name[80];
+    snprintf(name, sizeof name, "held_out.%s", session->evaluation.build.reports[i].name);
+    SS_TRY(add_number(line, name, held->reports[i], error));
+  }
+  return SS_OK;
+}
+
+/* Each player's own loss of the last step. */
+static ss_status add_players(const ss_session *session, cJSON *line, ss_error *error) {
+  if (session->player_count == 1) {
+    return SS_OK;
+  }
+  cJSON *list = NULL;
+  SS_TRY(ss_json_add_array(line, "player_losses", &list, error));
+  for (int p = 0; p < session->player_count; p++) {
+    const ss_recorded *player = &session->players[p];
+    SS_TRY(ss_json_add_float(list, NULL, *(const float *)ss_plan_data(player->plan, player->build.losses[p]), error));
+  }
+  return SS_OK;
+}
+
+/* `held` is NULL where nothing was measured. */
+static ss_status fill_line(const ss_session *session, cJSON *line, const ss_progress *progress,
+                           const ss_held_scores *held, double knn, ss_error *error) {
+  SS_TRY(ss_json_add_int(line, "step", progress->step, error));
   const struct {
     const char *name;
     double value;
@@ -107,13 +142,20 @@ static ss_status log_line(ss_metrics *metrics, const ss_progress *progress, doub
                  {"images_per_s", progress->images_per_s},
                  {"data_wait_fraction", progress->data_wait_fraction},
                  {"spread", progress->spread},
-                 {"pretext", score},
+                 {"pretext", held ? held->score : NAN},
                  {"knn", knn}};
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers && status == SS_OK; i++) {
-    if (!isnan(numbers[i].value)) {
-      status = ss_json_add_float(line, numbers[i].name, numbers[i].value, error);
-    }
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    SS_TRY(add_number(line, numbers[i].name, numbers[i].value, error));
   }
+  SS_TRY(add_players(session, line, error));
+  return add_reports(session, line, held, error);
+}
+
+static ss_status log_line(const ss_session *session, ss_metrics *metrics, const ss_progress *progress,
+                          const ss_held_scores *held, double knn, ss_error *error) {
+  cJSON *line = NULL;
+  SS_TRY(ss_json_new_object(&line, error));
+  ss_status status = fill_line(session, line, progress, held, knn, error);
   if (status == SS_OK) {
     status = ss_metrics_append(metrics, line, error);
   }
@@ -154,20 +196,37 @@ static void watch_collapse(ss_session *session, const ss_progress *progress, boo
   }
 }
 
+static void tell_scores(const ss_session *session, const ss_held_scores *held) {
+  const ss_score *what = &session->config->method->score;
+  const ss_build *build = &session->evaluation.build;
+  if (isnan(held->score)) {
+    return;
+  }
+  ss_text line = {0};
+  ss_text_printf(&line, "step %lld: %s: %.4g%s", (long long)session->step, what->what, held->score,
+                 what->per_cent ? " %" : "");
+  if (!isnan(held->chance)) {
+    ss_text_printf(&line, " (chance %.4g)", held->chance);
+  }
+  for (int i = 0; i < build->report_count; i++) {
+    ss_text_printf(&line, ", %s %.4g", build->reports[i].name, held->reports[i]);
+  }
+  if (ss_text_check(&line, NULL) == SS_OK) {
+    ss_session_note(session, "%s", line.data);
+  }
+  ss_text_free(&line);
+}
+
 /* The pretext score, and k-NN where the caller measures it. */
-static ss_status check(ss_session *session, double *score, double *knn, ss_error *error) {
+static ss_status check(ss_session *session, ss_held_scores *held, double *knn, ss_error *error) {
   *knn = NAN;
-  SS_TRY(ss_session_score(session, score, error));
+  SS_TRY(ss_session_score(session, held, error));
   const ss_observer *observer = session->observer;
   const bool wanted = ss_settings_int(session->config->settings, "knn-every") > 0;
   if (wanted && observer->measure && session->task.classes > 0) {
     SS_TRY(observer->measure(observer->context, session->parameters, &session->task.backbone, knn, error));
   }
-  const ss_score *what = &session->config->method->score;
-  if (!isnan(*score)) {
-    ss_session_note(session, "step %lld: %s: %.2f%s (chance %.2f)", (long long)session->step, what->what, *score,
-                    what->per_cent ? " %" : "", what->chance ? what->chance(&session->held_task) : NAN);
-  }
+  tell_scores(session, held);
   if (!isnan(*knn)) {
     ss_session_note(session, "step %lld: k-NN accuracy of the backbone: %.2f %%", (long long)session->step, *knn);
   }
@@ -175,7 +234,7 @@ static ss_status check(ss_session *session, double *score, double *knn, ss_error
 }
 
 static ss_status loop(ss_session *session, const ss_train_request *request, ss_metrics *metrics, step_meter *meter,
-                      double *score, ss_error *error) {
+                      ss_held_scores *held, ss_error *error) {
   const ss_settings *settings = session->config->settings;
   const int64_t save_every = ss_settings_int(settings, "save-every"),
                 log_every = ss_settings_int(settings, "log_every");
@@ -201,12 +260,11 @@ static ss_status loop(ss_session *session, const ss_train_request *request, ss_m
       if (request->observer.progress) {
         request->observer.progress(request->observer.context, &progress);
       }
-      double knn = NAN, now = NAN;
+      double knn = NAN;
       if (due) {
-        SS_TRY(check(session, &now, &knn, error));
-        *score = now;
+        SS_TRY(check(session, held, &knn, error));
       }
-      SS_TRY(log_line(metrics, &progress, now, knn, error));
+      SS_TRY(log_line(session, metrics, &progress, due ? held : NULL, knn, error));
     }
     if (session->step == 1 || due) {
       snprintf(name, sizeof name, "step-%07lld", (long long)session->step);
@@ -230,15 +288,15 @@ static ss_status loop(ss_session *session, const ss_train_request *request, ss_m
   return SS_OK;
 }
 
-static void fill_result(const ss_session *session, const step_meter *meter, double score, ss_train_result *result) {
-  const ss_score *what = &session->config->method->score;
+static void fill_result(const ss_session *session, const step_meter *meter, const ss_held_scores *held,
+                        ss_train_result *result) {
   const double images = (double)session->task.batch * session->accumulate;
   *result = (ss_train_result){.steps = session->step,
                               .epochs = (double)session->step / (double)session->steps_per_epoch,
                               .images_seen = session->batches * session->task.batch,
                               .loss = meter->last_loss,
-                              .score = score,
-                              .chance = what->chance ? what->chance(&session->held_task) : NAN,
+                              .score = held->score,
+                              .chance = held->chance,
                               .seconds = ss_clock_seconds() - meter->start,
                               .peak_rss_mb = ss_system_peak_rss_mb()};
   if (meter->count == 0) {
@@ -304,7 +362,7 @@ static ss_status write_profile(const ss_session *session, const ss_train_request
   return ss_profile_write(&profile, request->out, error);
 }
 
-static ss_status run(ss_session *session, const ss_train_request *request, step_meter *meter, double *score,
+static ss_status run(ss_session *session, const ss_train_request *request, step_meter *meter, ss_held_scores *held,
                      ss_error *error) {
   if (session->config->method->untrained) {
     return save(session, request->out, error);
@@ -315,7 +373,7 @@ static ss_status run(ss_session *session, const ss_train_request *request, step_
   SS_TRY(ss_session_start_loader(session, SS_LOADER_CACHE_BYTES, error));
   ss_metrics *metrics = NULL;
   SS_TRY(ss_metrics_open(request->out, session->step, &metrics, error));
-  const ss_status status = loop(session, request, metrics, meter, score, error);
+  const ss_status status = loop(session, request, metrics, meter, held, error);
   ss_metrics_close(metrics);
   if (request->profile && (status == SS_OK || status == SS_INTERRUPTED)) {
     SS_TRY(write_profile(session, request, meter, error));
@@ -326,19 +384,19 @@ static ss_status run(ss_session *session, const ss_train_request *request, step_
 ss_status ss_train(const ss_train_request *request, ss_train_result *result, ss_error *error) {
   step_meter meter = {.start = ss_clock_seconds(), .last_loss = NAN};
   ss_session session = {0};
-  double score = NAN;
+  ss_held_scores held = {.score = NAN, .chance = NAN};
   bool had_checkpoint = false;
   memset(result, 0, sizeof *result);
   ss_status status = prepare(&session, request, &had_checkpoint, error);
   if (status == SS_OK && had_checkpoint && session.step >= session.steps) {
     result->finished_before = true;
-    status = ss_session_score(&session, &score, error);
+    status = ss_session_score(&session, &held, error);
   } else if (status == SS_OK) {
-    status = run(&session, request, &meter, &score, error);
+    status = run(&session, request, &meter, &held, error);
   }
   if (session.config && (status == SS_OK || status == SS_INTERRUPTED)) {
     const bool finished_before = result->finished_before;
-    fill_result(&session, &meter, score, result);
+    fill_result(&session, &meter, &held, result);
     result->finished_before = finished_before;
   }
   ss_session_close(&session);
