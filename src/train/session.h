@@ -57,6 +57,10 @@ ss_status ss_session_record(ss_session *session, ss_error *error);
 /* Starts the loader where session->batches says. It keeps decoded pictures if they fit in `cache_bytes`. */
 ss_status ss_session_start_loader(ss_session *session, size_t cache_bytes, ss_error *error);
 void ss_session_close(ss_session *session);
+/* What every loader of a session has in common; to it come the samples, the batch and how it ends. */
+ss_loader_options ss_session_loader_options(ss_session *session, bool held_out);
+/* What the loader's threads own, once. */
+ss_status ss_session_make_workers(ss_session *session, ss_error *error);
 
 /* Copies a batch's slots, sample by sample, into a graph's inputs, view by view. */
 void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_batch *batch);

@@ -336,10 +336,25 @@ static void a_prefix_leaves_the_others_alone(void **state) {
   support_golden_close(start);
 }
 
+static void prefixes_are_separated_by_bars(void **state) {
+  (void)state;
+  char name[] = "decoder.0.weight";
+  const ss_parameter parameter = {.name = name};
+  assert_true(ss_parameter_matches(&parameter, ""));
+  assert_true(ss_parameter_matches(&parameter, "decoder."));
+  assert_true(ss_parameter_matches(&parameter, "backbone.|decoder."));
+  assert_true(ss_parameter_matches(&parameter, "decoder.|backbone."));
+  assert_false(ss_parameter_matches(&parameter, "backbone."));
+  assert_false(ss_parameter_matches(&parameter, "backbone.|discriminator."));
+  assert_false(ss_parameter_matches(&parameter, "coder.|decoder.1"));
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(updates_are_pytorchs), cmocka_unit_test(lars_adapts_weights_and_leaves_norms_and_biases),
-      cmocka_unit_test(accumulating_equals_one_large_batch), cmocka_unit_test(the_state_is_all_there_is),
-      cmocka_unit_test(a_prefix_leaves_the_others_alone)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(updates_are_pytorchs),
+                                     cmocka_unit_test(lars_adapts_weights_and_leaves_norms_and_biases),
+                                     cmocka_unit_test(accumulating_equals_one_large_batch),
+                                     cmocka_unit_test(the_state_is_all_there_is),
+                                     cmocka_unit_test(a_prefix_leaves_the_others_alone),
+                                     cmocka_unit_test(prefixes_are_separated_by_bars)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
