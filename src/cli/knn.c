@@ -34,7 +34,8 @@ static ss_status measure(const ss_arguments *arguments, const ss_measurement *me
   how.threads = measurement->features.threads;
   how.ways = measurement->ways;
   ss_features train, test;
-  SS_TRY(ss_measurement_features(measurement, measurement->model, SS_LAST_LAYER, &train, &test, error));
+  const int last = SS_LAST_LAYER;
+  SS_TRY(ss_measurement_features(measurement, measurement->model, &last, 1, &train, &test, error));
   double top1 = 0.0;
   const ss_status status = ss_knn(&train, &test, measurement->classes, &how, &top1, NULL, error);
   ss_features_free(&train);

@@ -124,16 +124,16 @@ ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction
   return status;
 }
 
-ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, int layer,
-                                  ss_features *train, ss_features *test, ss_error *error) {
-  ss_feature_options options = measurement->features;
-  options.layer = layer;
-  memset(test, 0, sizeof *test);
-  SS_TRY(ss_features_extract(model, measurement->source, &measurement->train, &options, train, error));
-  const ss_status status =
-      ss_features_extract(model, measurement->test_source, &measurement->test, &options, test, error);
-  if (status != SS_OK) {
-    ss_features_free(train);
+ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, const int *layers,
+                                  int count, ss_features *train, ss_features *test, ss_error *error) {
+  const ss_feature_options *options = &measurement->features;
+  memset(test, 0, (size_t)count * sizeof *test);
+  SS_TRY(ss_features_extract_layers(model, measurement->source, &measurement->train, options, layers, count, train,
+                                    error));
+  const ss_status status = ss_features_extract_layers(model, measurement->test_source, &measurement->test, options,
+                                                      layers, count, test, error);
+  for (int k = 0; k < count && status != SS_OK; k++) {
+    ss_features_free(&train[k]);
   }
   return status;
 }

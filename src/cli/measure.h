@@ -46,9 +46,10 @@ void ss_measurement_close(ss_measurement *measurement);
 /* Leaves `fraction` of each class's training samples, at least one, drawn by the seed; the order stays. */
 ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction, ss_error *error);
 
-/* The features of a layer of `model`, of the training and of the test part. On an error both are empty. */
-ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, int layer,
-                                  ss_features *train, ss_features *test, ss_error *error);
+/* The features of some layers (count) of `model`, of the training and of the test part: `train` and `test` (count). On
+ * an error all are empty. */
+ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, const int *layers,
+                                  int count, ss_features *train, ss_features *test, ss_error *error);
 
 /* Prints the object on a line of its own. */
 ss_status ss_print_json(const cJSON *json, ss_error *error);

@@ -1,4 +1,5 @@
 /* selfsup probe RUN DATA */
+#include "base/system.h"
 #include "cli/measure.h"
 #include "eval/linear.h"
 #include "eval/rescale.h"
@@ -9,6 +10,7 @@
 
 static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with the same classes"},
                                 {"supervised", 0, "RUN", "a run of the method supervised, shown beside it"},
+                                {"alone", 0, NULL, "leave out the untrained networks it is compared with"},
                                 SS_MEASURE_FLAGS};
 
 static const ss_option options[] = {
@@ -31,11 +33,13 @@ typedef struct column {
 
 typedef struct comparison {
   const ss_measurement *measurement;
+  const char *name; /* RUN */
   ss_probe_options how;
   column columns[column_count];
   ss_model *owned[column_count];
   int layer_count;
   bool all_layers;
+  bool alone;
   const char *names[SS_MAX_LAYERS];
   int best; /* layer */
 } comparison;
@@ -79,14 +83,16 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
     compare->how.protocol = SS_PROBE_SGD;
   }
   compare->columns[pretrained].model = measurement->model;
-  if (strncmp(arguments->operands[0], "random:", strlen("random:")) != 0) { /* else it is the same network */
+  compare->name = arguments->operands[0];
+  compare->alone = ss_arguments_has(arguments, "alone");
+  if (!compare->alone && strncmp(compare->name, "random:", strlen("random:")) != 0) { /* else it is the same network */
     SS_TRY(ss_model_untrained(measurement->model, measurement->seed, &compare->owned[untrained], error));
   }
   if (name) {
     SS_TRY(ss_model_open(name, measurement->features.size, measurement->seed, &compare->owned[supervised], error));
   }
   SS_TRY(find_layers(compare, error));
-  if (compare->all_layers) {
+  if (compare->all_layers && !compare->alone) {
     const ss_model *plain = compare->owned[untrained] ? compare->owned[untrained] : measurement->model;
     SS_TRY(ss_rescaled_model(plain, measurement->source, &measurement->train, &measurement->features,
                              &compare->owned[rescaled], error));
@@ -97,35 +103,62 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
   return SS_OK;
 }
 
-static ss_status probe_layer(const comparison *compare, const ss_model *model, int layer, ss_probe_result *result,
-                             ss_error *error) {
+/* Features of that many bytes at once, so that pictures are decoded and run through the network once for several
+ * layers: a quarter of the memory that is free. */
+static int layers_at_once(const comparison *compare) {
+  const uint64_t free_bytes = ss_system_available_memory();
+  const uint64_t rows = (uint64_t)compare->measurement->train.count + compare->measurement->test.count;
+  const uint64_t fits = free_bytes / 4 / (rows * SS_LAYER_NUMBERS * sizeof(float) + 1);
+  return fits < 1 ? 1 : fits < SS_MAX_LAYERS ? (int)fits : SS_MAX_LAYERS;
+}
+
+/* Probes `count` layers from `first` on of one column. */
+static ss_status probe_layers(comparison *compare, int c, int first, int count, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
-  ss_features train, test;
-  SS_TRY(
-      ss_measurement_features(measurement, model, compare->all_layers ? layer : SS_LAST_LAYER, &train, &test, error));
-  const ss_status status = ss_probe_linear(&train, &test, measurement->classes, &compare->how, result, error);
-  ss_features_free(&train);
-  ss_features_free(&test);
+  ss_features train[SS_MAX_LAYERS], test[SS_MAX_LAYERS];
+  int layers[SS_MAX_LAYERS];
+  for (int k = 0; k < count; k++) {
+    layers[k] = compare->all_layers ? first + k : SS_LAST_LAYER;
+  }
+  SS_TRY(ss_measurement_features(measurement, compare->columns[c].model, layers, count, train, test, error));
+  ss_status status = SS_OK;
+  for (int k = 0; k < count; k++) {
+    ss_probe_result *result = &compare->columns[c].results[first + k];
+    if (status == SS_OK) {
+      status = ss_probe_linear(&train[k], &test[k], measurement->classes, &compare->how, result, error);
+    }
+    if (status == SS_OK) {
+      fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[first + k], titles[c], result->top1);
+    }
+    ss_features_free(&train[k]);
+    ss_features_free(&test[k]);
+  }
   return status;
 }
 
-static ss_status measure(comparison *compare, ss_error *error) {
+static void find_best(comparison *compare) {
+  const ss_probe_result *results = compare->columns[pretrained].results;
   for (int layer = 0; layer < compare->layer_count; layer++) {
-    for (int c = 0; c < column_count; c++) {
-      ss_probe_result *result = &compare->columns[c].results[layer];
-      *result = (ss_probe_result){NAN, NAN, NAN};
-      if (compare->columns[c].model) {
-        SS_TRY(probe_layer(compare, compare->columns[c].model, layer, result, error));
-        fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[layer], titles[c], result->top1);
-      }
+    compare->best = results[layer].top1 > results[compare->best].top1 ? layer : compare->best;
+  }
+}
+
+static ss_status measure(comparison *compare, ss_error *error) {
+  const int most = layers_at_once(compare);
+  for (int c = 0; c < column_count; c++) {
+    for (int layer = 0; layer < compare->layer_count; layer++) {
+      compare->columns[c].results[layer] = (ss_probe_result){NAN, NAN, NAN};
     }
-    if (!compare->columns[untrained].model) {
-      compare->columns[untrained].results[layer] = compare->columns[pretrained].results[layer];
-    }
-    if (compare->columns[pretrained].results[layer].top1 > compare->columns[pretrained].results[compare->best].top1) {
-      compare->best = layer;
+    for (int first = 0; first < compare->layer_count && compare->columns[c].model; first += most) {
+      const int left = compare->layer_count - first;
+      SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
     }
   }
+  if (!compare->alone &&
+      strncmp(compare->name, "random:", strlen("random:")) == 0) { /* it is its own untrained network */
+    compare->columns[untrained] = compare->columns[pretrained];
+  }
+  find_best(compare);
   return SS_OK;
 }
 

@@ -85,8 +85,8 @@ static ss_status choose_parts(retrieval *task, ss_error *error) {
 
 static ss_status find(retrieval *task, ss_error *error) {
   const ss_measurement *measurement = &task->measurement;
-  SS_TRY(
-      ss_measurement_features(measurement, measurement->model, SS_LAST_LAYER, &task->gallery, &task->queries, error));
+  SS_TRY(ss_measurement_features(measurement, measurement->model, &(int){SS_LAST_LAYER}, 1, &task->gallery,
+                                 &task->queries, error));
   int k = cutoffs[cutoff_count - 1];
   k = task->list > k ? task->list : k;
   SS_TRY(ss_retrieve(&task->gallery, &task->queries, k, measurement->features.threads, &task->neighbours, error));

@@ -41,6 +41,12 @@ ss_status ss_features_stream(const ss_model *model, const ss_source *source, con
 ss_status ss_features_extract(const ss_model *model, const ss_source *source, const ss_subset *subset,
                               const ss_feature_options *options, ss_features *features, ss_error *error);
 
+/* The same of several layers at once, `layers` (count) as ss_feature_options.layer has them: `features` (count). All
+ * are empty after an error. */
+ss_status ss_features_extract_layers(const ss_model *model, const ss_source *source, const ss_subset *subset,
+                                     const ss_feature_options *options, const int *layers, int count,
+                                     ss_features *features, ss_error *error);
+
 /* Layers of the model's backbone, in order of depth; their names. At most SS_MAX_LAYERS. */
 ss_status ss_feature_layers(const ss_model *model, int *count, const char *names[SS_MAX_LAYERS], ss_error *error);
 

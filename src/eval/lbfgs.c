@@ -19,16 +19,47 @@ typedef struct solver {
   double *gradient, *direction, *trial, *trial_gradient;
   double *s, *y, *rho, *alpha; /* the last `history` steps, gradient differences, 1 / (y s), and room for the loop */
   int stored, newest;
+  int threads;
   const double *x;
   ss_error *error;
 } solver;
 
-static double dot(const double *a, const double *b, size_t n) {
-  double sum = 0.0;
-  for (size_t i = 0; i < n; i++) {
-    sum += a[i] * b[i];
+/* The vectors are long and many of them are read in each iteration: threads share them out in chunks, whose sums are
+ * added in order, so that the result does not depend on the number of threads. */
+enum { chunk_elements = 8192, most_chunks = 4096 };
+
+static size_t chunk_of(size_t n) {
+  const size_t least = (n + most_chunks - 1) / most_chunks;
+  return least > chunk_elements ? least : chunk_elements;
+}
+
+static double dot(const double *a, const double *b, size_t n, int threads) {
+  const size_t chunk = chunk_of(n);
+  const int chunks = (int)((n + chunk - 1) / chunk);
+  double sums[most_chunks];
+#pragma omp parallel for schedule(static) num_threads(threads) if (chunks > 4)
+  for (int c = 0; c < chunks; c++) {
+    const size_t begin = (size_t)c * chunk, end = begin + chunk < n ? begin + chunk : n;
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = begin; i < end; i++) {
+      sum += a[i] * b[i];
+    }
+    sums[c] = sum;
   }
-  return sum;
+  double total = 0.0;
+  for (int c = 0; c < chunks; c++) {
+    total += sums[c];
+  }
+  return total;
+}
+
+/* a += factor * b */
+static void add_scaled(double *a, double factor, const double *b, size_t n, int threads) {
+#pragma omp parallel for simd schedule(static) num_threads(threads) if (n > 4 * chunk_elements)
+  for (size_t i = 0; i < n; i++) {
+    a[i] += factor * b[i];
+  }
 }
 
 static double largest(const double *a, size_t n) {
@@ -48,14 +79,12 @@ static void find_direction(solver *state) {
   for (int k = 0; k < state->stored; k++) {
     const int at = (state->newest - k + state->history) % state->history;
     const double *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
-    state->alpha[at] = state->rho[at] * dot(s, state->direction, n);
-    for (size_t i = 0; i < n; i++) {
-      state->direction[i] -= state->alpha[at] * y[i];
-    }
+    state->alpha[at] = state->rho[at] * dot(s, state->direction, n, state->threads);
+    add_scaled(state->direction, -state->alpha[at], y, n, state->threads);
   }
   if (state->stored > 0) {
     const double *y = state->y + (size_t)state->newest * n;
-    const double scale = 1.0 / (state->rho[state->newest] * dot(y, y, n));
+    const double scale = 1.0 / (state->rho[state->newest] * dot(y, y, n, state->threads));
     for (size_t i = 0; i < n; i++) {
       state->direction[i] *= scale;
     }
@@ -63,10 +92,8 @@ static void find_direction(solver *state) {
   for (int k = state->stored; k-- > 0;) {
     const int at = (state->newest - k + state->history) % state->history;
     const double *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
-    const double beta = state->rho[at] * dot(y, state->direction, n);
-    for (size_t i = 0; i < n; i++) {
-      state->direction[i] += (state->alpha[at] - beta) * s[i];
-    }
+    const double beta = state->rho[at] * dot(y, state->direction, n, state->threads);
+    add_scaled(state->direction, state->alpha[at] - beta, s, n, state->threads);
   }
 }
 
@@ -81,7 +108,7 @@ static ss_status evaluate(solver *state, double step, point *out) {
   }
   out->step = step;
   SS_TRY(state->objective(state->context, state->trial, &out->value, state->trial_gradient, state->error));
-  out->slope = dot(state->trial_gradient, state->direction, state->n);
+  out->slope = dot(state->trial_gradient, state->direction, state->n, state->threads);
   return SS_OK;
 }
 
@@ -154,8 +181,8 @@ static void remember(solver *state) {
     s[i] = state->trial[i] - state->x[i];
     y[i] = state->trial_gradient[i] - state->gradient[i];
   }
-  const double product = dot(s, y, n);
-  if (product > 1e-15 * dot(y, y, n)) { /* relative: near the minimum all steps are small */
+  const double product = dot(s, y, n, state->threads);
+  if (product > 1e-15 * dot(y, y, n, state->threads)) { /* relative: near the minimum all steps are small */
     state->rho[at] = 1.0 / product;
     state->newest = at;
     state->stored = state->stored < state->history ? state->stored + 1 : state->history;
@@ -169,7 +196,7 @@ static ss_status minimise(solver *state, double *x, const ss_lbfgs_options *opti
   SS_TRY(state->objective(state->context, x, value, state->gradient, state->error));
   for (int iteration = 0; iteration < iterations && largest(state->gradient, state->n) > small_gradient; iteration++) {
     find_direction(state);
-    const point start = {0.0, *value, dot(state->gradient, state->direction, state->n)};
+    const point start = {0.0, *value, dot(state->gradient, state->direction, state->n, state->threads)};
     if (!(start.slope < 0.0)) {
       break;
     }
@@ -198,6 +225,7 @@ ss_status ss_lbfgs(ss_objective objective, void *context, double *x, size_t n, c
                   .context = context,
                   .n = n,
                   .history = options->history > 0 ? options->history : 100,
+                  .threads = options->threads > 0 ? options->threads : 1,
                   .x = x,
                   .error = error};
   const size_t history = (size_t)state.history;

@@ -13,6 +13,7 @@ typedef struct ss_lbfgs_options {
   int history;               /* pairs remembered; 0: 100 */
   double gradient_tolerance; /* stops when the largest gradient is below; 0: 1e-7 */
   double change_tolerance;   /* stops when neither x nor the value change by more; 0: 1e-9 */
+  int threads;               /* for the vectors; 0: 1 */
 } ss_lbfgs_options;
 
 /* Minimises from x (n), in place; *value is the value there. */

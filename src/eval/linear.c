@@ -52,38 +52,50 @@ static void close_classifier(classifier *net) {
 
 /* ---- L-BFGS ---- */
 
-/* Standardises both by the training features' mean and unbiased deviation, as torch.std. */
-static ss_status standardise(ss_features *train, ss_features *test, ss_error *error) {
-  const int64_t dim = train->dim;
-  double *mean = NULL;
-  SS_TRY(ss_alloc((void **)&mean, (size_t)(2 * dim), sizeof(double), "the probe", error));
-  double *square = mean + dim;
+enum { block_columns = 64 };
+
+/* Standardises columns `first` to `first` + `columns` - 1 of both. */
+static void standardise_columns(ss_features *const both[2], int64_t first, int64_t columns) {
+  const ss_features *train = both[0];
+  double mean[block_columns] = {0.0}, square[block_columns] = {0.0};
   for (int64_t i = 0; i < train->count; i++) {
-    for (int64_t d = 0; d < dim; d++) {
-      mean[d] += train->values[i * dim + d];
+    const float *row = train->values + i * train->dim + first;
+    for (int64_t d = 0; d < columns; d++) {
+      mean[d] += row[d];
     }
   }
-  for (int64_t d = 0; d < dim; d++) {
+  for (int64_t d = 0; d < columns; d++) {
     mean[d] /= (double)train->count;
   }
   for (int64_t i = 0; i < train->count; i++) {
-    for (int64_t d = 0; d < dim; d++) {
-      const double centred = train->values[i * dim + d] - mean[d];
+    const float *row = train->values + i * train->dim + first;
+    for (int64_t d = 0; d < columns; d++) {
+      const double centred = row[d] - mean[d];
       square[d] += centred * centred;
     }
   }
-  ss_features *const both[] = {train, test};
   const double freedom = train->count > 1 ? (double)(train->count - 1) : 1.0;
+  for (int64_t d = 0; d < columns; d++) {
+    square[d] = sqrt(square[d] / freedom) + 1e-6; /* from here on the deviation */
+  }
   for (int part = 0; part < 2; part++) {
     for (int64_t i = 0; i < both[part]->count; i++) {
-      float *row = both[part]->values + i * dim;
-      for (int64_t d = 0; d < dim; d++) {
-        row[d] = (float)((row[d] - mean[d]) / (sqrt(square[d] / freedom) + 1e-6));
+      float *row = both[part]->values + i * train->dim + first;
+      for (int64_t d = 0; d < columns; d++) {
+        row[d] = (float)((row[d] - mean[d]) / square[d]);
       }
     }
   }
-  free(mean);
-  return SS_OK;
+}
+
+/* Standardises both by the training features' mean and unbiased deviation, as torch.std. */
+static void standardise(ss_features *train, ss_features *test, int threads) {
+  ss_features *const both[] = {train, test};
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (int64_t first = 0; first < train->dim; first += block_columns) {
+    const int64_t left = train->dim - first;
+    standardise_columns(both, first, left < block_columns ? left : block_columns);
+  }
 }
 
 /* x is the weights (classes, dim), then the biases (classes). */
@@ -127,7 +139,7 @@ static ss_status evaluate(void *context, const double *x, double *value, double 
 
 static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes,
                            const ss_probe_options *how, double *loss, ss_error *error) {
-  SS_TRY(standardise(train, test, error));
+  standardise(train, test, threads_of(how));
   classifier net = {0};
   double *x = NULL;
   ss_status status = open_classifier(&net, parameters, train->count, train->dim, classes, true, false, how, error);
@@ -147,7 +159,7 @@ static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters 
     for (int64_t i = 0; i < problem.bias->count; i++) {
       x[problem.weight->count + i] = ((const float *)problem.bias->value)[i];
     }
-    const ss_lbfgs_options options = {0};
+    const ss_lbfgs_options options = {.threads = threads_of(how)};
     status = ss_lbfgs(evaluate, &problem, x, n, &options, loss, error);
   }
   if (status == SS_OK) {
