@@ -45,7 +45,37 @@ ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error)
     return ss_fail(error, SS_USAGE, "%s needs pictures of at least %d px, not %d; use --size %d or another --arch",
                    options->arch, architecture->smallest_size, options->size, architecture->smallest_size);
   }
+  if (options->split && options->input != SS_INPUT_LAB) {
+    return ss_fail(error, SS_USAGE,
+                   "a split network has one half for lightness and one for colour: its input must be "
+                   "lab, not %s",
+                   ss_backbone_input_name(options->input));
+  }
+  if (options->split && width % 2 != 0) {
+    return ss_fail(error, SS_USAGE, "a split network has two halves: its width must be even, not %d", width);
+  }
   return SS_OK;
+}
+
+int ss_backbone_smallest_size(const ss_backbone_options *options) {
+  const ss_architecture *architecture = find(options->arch);
+  return architecture ? architecture->smallest_size : 0;
+}
+
+static const char *const input_names[] = {"rgb", "lightness", "lab"};
+
+const char *ss_backbone_input_name(ss_backbone_input input) {
+  return input_names[input];
+}
+
+bool ss_backbone_input_find(const char *name, ss_backbone_input *input) {
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(name, input_names[i]) == 0) {
+      *input = (ss_backbone_input)i;
+      return true;
+    }
+  }
+  return false;
 }
 
 ss_stem ss_backbone_stem(const ss_backbone_options *options) {
@@ -64,12 +94,40 @@ int ss_backbone_dim(const ss_backbone_options *options) {
   return architecture ? (int)((int64_t)architecture->dim * width_of(options) / 64) : 0;
 }
 
-ss_backbone_layers ss_backbone_build(ss_graph *graph, ss_tensor *images, const ss_backbone_options *options) {
+/* One network and its output. */
+static ss_backbone_layers build(ss_graph *graph, ss_tensor *images, const ss_architecture *architecture, int width,
+                                const ss_backbone_options *options) {
   ss_backbone_layers layers = {0};
-  const ss_architecture *architecture = find(options->arch);
-  if (architecture) {
-    architecture->build(graph, images, architecture, width_of(options), ss_backbone_stem(options), &layers);
-    layers.output = layers.count ? ss_global_average_pool(graph, layers.tensors[layers.count - 1]) : NULL;
-  }
+  architecture->build(graph, images, architecture, width, ss_backbone_stem(options), &layers);
+  layers.output = layers.count ? ss_global_average_pool(graph, layers.tensors[layers.count - 1]) : NULL;
   return layers;
+}
+
+/* Split-Brain Autoencoders (Zhang, Isola, Efros, CVPR 2017), section 3.1: two disjoint networks, each shown what the
+ * other is not; together they see the whole picture. */
+static ss_backbone_layers build_halves(ss_graph *graph, ss_tensor *images, const ss_architecture *architecture,
+                                       int width, const ss_backbone_options *options) {
+  static const int none[4] = {0}, one_channel[4] = {0, 0, 0, 1};
+  ss_tensor *lightness = ss_slice(graph, images, 3, 0, 1), *colour = ss_slice(graph, images, 3, 1, 3);
+  ss_tensor *const thrice[] = {lightness, lightness, lightness};
+  ss_graph_push_scope(graph, "lightness");
+  ss_backbone_layers layers = build(graph, ss_concatenate(graph, thrice, 3, 3), architecture, width / 2, options);
+  ss_graph_pop_scope(graph);
+  ss_graph_push_scope(graph, "colour");
+  const ss_backbone_layers other =
+      build(graph, ss_pad(graph, colour, none, one_channel, SS_PAD_ZERO), architecture, width / 2, options);
+  ss_graph_pop_scope(graph);
+  for (int i = 0; i < layers.count; i++) {
+    layers.tensors[i] = ss_concatenate(graph, (ss_tensor *const[]){layers.tensors[i], other.tensors[i]}, 2, 3);
+  }
+  layers.output = ss_concatenate(graph, (ss_tensor *const[]){layers.output, other.output}, 2, 1);
+  return layers;
+}
+
+ss_backbone_layers ss_backbone_build(ss_graph *graph, ss_tensor *images, const ss_backbone_options *options) {
+  const ss_architecture *architecture = find(options->arch);
+  if (!architecture) {
+    return (ss_backbone_layers){0};
+  }
+  return (options->split ? build_halves : build)(graph, images, architecture, width_of(options), options);
 }

@@ -13,11 +13,20 @@ typedef enum ss_stem {
   SS_STEM_LARGE  /* 7x7, stride 2, max-pool */
 } ss_stem;
 
+/* What a backbone is shown: three numbers a pixel. */
+typedef enum ss_backbone_input {
+  SS_INPUT_RGB,       /* red, green, blue in 0..1, normalised by ImageNet's mean and deviation */
+  SS_INPUT_LIGHTNESS, /* CIE Lab's lightness alone, three times (L - 50) / 50 */
+  SS_INPUT_LAB        /* CIE Lab: (L - 50) / 50, a / 110, b / 110 */
+} ss_backbone_input;
+
 typedef struct ss_backbone_options {
   const char *arch; /* a name of ss_backbone_names */
   int width;        /* channels of the first stage; every other layer's scale with it; 0: 64, torchvision's */
   int size;         /* input pixels a side, for SS_STEM_AUTO */
   ss_stem stem;
+  ss_backbone_input input;
+  bool split; /* two networks of half the width: one sees lightness alone, the other the colours alone; needs Lab */
 } ss_backbone_options;
 
 /* What a built backbone offers: its layers in order of depth (N, H, W, C), and its output (N, D), the global average of
@@ -33,8 +42,16 @@ typedef struct ss_backbone_layers {
 const char *const *ss_backbone_names(void);
 
 /* SS_USAGE for an unknown arch (with the nearest name), a width that does not scale to whole channels, a size too small
- * for the architecture. */
+ * for the architecture, a split of anything but Lab. */
 ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error);
+
+/* The smallest pictures that the architecture takes, pixels a side; 0 if it is not known. */
+int ss_backbone_smallest_size(const ss_backbone_options *options);
+
+/* "rgb", "lightness", "lab". */
+const char *ss_backbone_input_name(ss_backbone_input input);
+/* The input of that name; false if there is none. */
+bool ss_backbone_input_find(const char *name, ss_backbone_input *input);
 
 /* The stem that SS_STEM_AUTO means for these options; SS_STEM_LARGE for architectures with one stem. */
 ss_stem ss_backbone_stem(const ss_backbone_options *options);
@@ -42,7 +59,9 @@ ss_stem ss_backbone_stem(const ss_backbone_options *options);
 /* Channels of the output. */
 int ss_backbone_dim(const ss_backbone_options *options);
 
-/* Records the backbone on images (N, H, W, 3) in the graph's current scope. Check the options first. */
+/* Records the backbone on images (N, H, W, 3), which hold what options->input says, in the graph's current scope. Check
+ * the options first. A split one is two networks of width / 2 with parameters "lightness. ..." and "colour. ...", shown
+ * (L, L, L) and (a, b, 0); each layer and the output have the first's channels, then the second's. */
 ss_backbone_layers ss_backbone_build(ss_graph *graph, ss_tensor *images, const ss_backbone_options *options);
 
 /* One family of architectures: what resnet.c, alexnet.c and vgg.c define. */
