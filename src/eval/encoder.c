@@ -2,6 +2,7 @@
 #include "augment/view.h"
 #include "base/memory.h"
 #include "engine/plan.h"
+#include "eval/pictures.h"
 #include "nets/model.h"
 
 #include <stdlib.h>
@@ -78,7 +79,7 @@ int ss_encoder_size(const ss_encoder *encoder) {
   return encoder->size;
 }
 
-/* The test view of a picture, normalised, into one image of the batch. */
+/* The test view of a picture, as the model takes it, into one image of the batch. */
 static ss_status place(ss_encoder *encoder, const ss_picture *picture, float *to, ss_error *error) {
   if (!picture->pixels || picture->width < 1 || picture->height < 1 || picture->width > SS_IMAGE_MAX_SIDE ||
       picture->height > SS_IMAGE_MAX_SIDE) {
@@ -88,7 +89,7 @@ static ss_status place(ss_encoder *encoder, const ss_picture *picture, float *to
   /* Borrowed: the view is made from the caller's pixels, which are only read. */
   const ss_image image = {picture->width, picture->height, 3, (uint8_t *)(uintptr_t)picture->pixels, 0};
   SS_TRY(ss_view_test(&image, encoder->size, encoder->size, &encoder->scratch, &encoder->view, error));
-  ss_image_to_float(&encoder->view, 3, encoder->model->mean, encoder->model->deviation, false, to);
+  ss_picture_for_model(encoder->model, &encoder->view, to);
   return SS_OK;
 }
 

@@ -1,5 +1,6 @@
 #include "eval/pictures.h"
 
+#include "augment/lab.h"
 #include "augment/view.h"
 #include "base/memory.h"
 
@@ -8,7 +9,7 @@
 
 struct ss_pictures {
   ss_picture_options options;
-  float mean[3], deviation[3];
+  const ss_model *model;
   ss_view_scratch *scratch; /* one a thread */
   ss_image *views;
   ss_loader *loader;
@@ -22,6 +23,20 @@ static size_t slot_bytes(const ss_pictures *pictures) {
   return (picture_bytes(pictures) + 63) / 64 * 64;
 }
 
+void ss_picture_for_model(const ss_model *model, const ss_image *picture, float *out) {
+  switch (model->backbone.input) {
+    case SS_INPUT_RGB:
+      ss_image_to_float(picture, 3, model->mean, model->deviation, false, out);
+      break;
+    case SS_INPUT_LIGHTNESS:
+      ss_image_to_lightness(picture, out);
+      break;
+    case SS_INPUT_LAB:
+      ss_image_to_lab(picture, out);
+      break;
+  }
+}
+
 static ss_status make_view(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t sample,
                            const ss_image *image, void *slot, ss_error *error) {
   ss_pictures *pictures = context;
@@ -31,7 +46,7 @@ static ss_status make_view(void *context, int worker, uint32_t epoch, uint32_t p
   const int size = pictures->options.size;
   ss_image *view = &pictures->views[worker];
   SS_TRY(ss_view_test(image, size, size, &pictures->scratch[worker], view, error));
-  ss_image_to_float(view, 3, pictures->mean, pictures->deviation, false, slot);
+  ss_picture_for_model(pictures->model, view, slot);
   return SS_OK;
 }
 
@@ -68,8 +83,7 @@ ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const
   ss_pictures *pictures = NULL;
   SS_TRY(ss_alloc((void **)&pictures, 1, sizeof *pictures, "the pictures", error));
   pictures->options = *options;
-  memcpy(pictures->mean, model->mean, sizeof model->mean);
-  memcpy(pictures->deviation, model->deviation, sizeof model->deviation);
+  pictures->model = model;
   const size_t threads = (size_t)options->threads;
   ss_status status = ss_alloc((void **)&pictures->scratch, threads, sizeof *pictures->scratch, "the pictures", error);
   if (status == SS_OK) {

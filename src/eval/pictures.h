@@ -13,9 +13,12 @@ typedef struct ss_picture_options {
   ss_loader_bad bad; /* with a NULL context; may be NULL */
 } ss_picture_options;
 
+/* Writes a picture of the model's size as the model takes it: (H, W, 3), normalised RGB, lightness or Lab. */
+void ss_picture_for_model(const ss_model *model, const ss_image *picture, float *out);
+
 typedef struct ss_pictures ss_pictures;
 
-/* The subset's pictures once, in order, with the model's mean and deviation. `model` need not outlive it. */
+/* The subset's pictures once, in order, as the model takes them. `model` must outlive it. */
 ss_status ss_pictures_open(const ss_model *model, const ss_source *source, const ss_subset *subset,
                            const ss_picture_options *options, ss_pictures **out, ss_error *error);
 void ss_pictures_close(ss_pictures *pictures);

@@ -51,7 +51,7 @@ static ss_status new_model(ss_model **out, ss_error *error) {
 /* ---- random:ARCH?key=value&... ---- */
 
 static ss_status set_random(ss_model *model, const char *key, const char *value, ss_error *error) {
-  static const char *const keys[] = {"width", "size", "stem"};
+  static const char *const keys[] = {"width", "size", "stem", "input", "split"};
   int64_t number = 0;
   if (strcmp(key, "width") == 0) {
     SS_TRY(ss_text_int(value, "width", 4, 1024, &number, error));
@@ -68,9 +68,19 @@ static ss_status set_random(ss_model *model, const char *key, const char *value,
                ? SS_OK
                : ss_fail(error, SS_USAGE, "stem must be small or large, not %s", value);
   }
-  const char *nearest = ss_text_nearest(key, keys, 3);
+  if (strcmp(key, "input") == 0) {
+    return ss_backbone_input_find(value, &model->backbone.input)
+               ? SS_OK
+               : ss_fail(error, SS_USAGE, "input must be rgb, lightness or lab, not %s", value);
+  }
+  if (strcmp(key, "split") == 0) {
+    SS_TRY(ss_text_int(value, "split", 0, 1, &number, error));
+    model->backbone.split = number == 1;
+    return SS_OK;
+  }
+  const char *nearest = ss_text_nearest(key, keys, 5);
   return ss_fail(error, SS_USAGE, "unknown key: %s; %s%s", key, nearest ? "did you mean " : "known are ",
-                 nearest ? nearest : "width, size and stem");
+                 nearest ? nearest : "width, size, stem, input and split");
 }
 
 /* Sets `model` from what follows "random:". */
@@ -198,10 +208,11 @@ ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **ou
 
 /* ---- --init ---- */
 
-/* Writes "resnet18, width 64, large stem" to `text`. */
-static const char *describe(const ss_backbone_options *backbone, char text[80]) {
-  snprintf(text, 80, "%.31s, width %d, %s stem", backbone->arch, backbone->width > 0 ? backbone->width : 64,
-           ss_model_stem_name(ss_backbone_stem(backbone)));
+/* Writes "resnet18, width 64, large stem, lab input, split" to `text`. */
+static const char *describe(const ss_backbone_options *backbone, char text[96]) {
+  snprintf(text, 96, "%.31s, width %d, %s stem, %s input%s", backbone->arch, backbone->width > 0 ? backbone->width : 64,
+           ss_model_stem_name(ss_backbone_stem(backbone)), ss_backbone_input_name(backbone->input),
+           backbone->split ? ", split" : "");
   return text;
 }
 
@@ -232,7 +243,7 @@ ss_status ss_model_initialize(const char *path, ss_parameters *parameters, const
   SS_TRY(new_model(&model, error));
   ss_status status = open_path(path, 0, model, error);
   if (status == SS_OK) {
-    char has[80], wanted[80];
+    char has[96], wanted[96];
     describe(&model->backbone, has);
     describe(backbone, wanted);
     if (strcmp(has, wanted) != 0) {

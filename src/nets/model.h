@@ -9,24 +9,25 @@ typedef struct ss_model {
   ss_parameters *parameters;
   ss_backbone_options backbone; /* backbone.arch points to arch; backbone.size is the size it was trained at */
   char arch[32];
-  float mean[3], deviation[3]; /* of the pixels it expects, scaled to 0..1 */
+  float mean[3], deviation[3]; /* of the pixels it expects, scaled to 0..1, where its input is RGB */
 } ss_model;
 
 /* `name` is a run folder (its backbone.safetensors), a .safetensors file, or random:ARCH, optionally with
- * random:ARCH?width=16&size=32&stem=small. Of a file without our metadata (torchvision's), architecture, width and stem
- * are told from its shapes; a leading "backbone.", "module." or "encoder." and a classifier (fc, classifier) are
- * accepted and dropped. `size` is the input size to measure at (0: as trained; 224 for foreign files with a large stem,
- * 32 with a small one); `seed` draws an untrained one. Errors name the file and what is wrong: cut short, a parameter
- * missing or of another shape. */
+ * random:ARCH?width=16&size=32&stem=small&input=lab&split=1. Of a file without our metadata (torchvision's),
+ * architecture, width and stem are told from its shapes; a leading "backbone.", "module." or "encoder." and a
+ * classifier (fc, classifier) are accepted and dropped. `size` is the input size to measure at (0: as trained; 224 for
+ * foreign files with a large stem, 32 with a small one); `seed` draws an untrained one. Errors name the file and what
+ * is wrong: cut short, a parameter missing or of another shape. */
 ss_status ss_model_open(const char *name, int size, uint64_t seed, ss_model **out, ss_error *error);
 void ss_model_free(ss_model *model);
 
-/* An untrained model of the same architecture, width, stem and size. */
+/* An untrained model of the same architecture, width, stem, size and input. */
 ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error);
 
 /* Writes the parameters "PREFIX..." without the prefix as safetensors that torchvision's network of that architecture
- * loads with strict=True (fc replaced by an identity): what a run's backbone.safetensors is. Architecture, stem, width,
- * size and pre-processing go into the metadata. `half` stores bfloat16. */
+ * loads with strict=True (fc replaced by an identity): what a run's backbone.safetensors is. Of a split backbone,
+ * torchvision's network of half the width loads what begins with "lightness." and what begins with "colour.".
+ * Architecture, stem, width, size, input and pre-processing go into the metadata. `half` stores bfloat16. */
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
                          const ss_backbone_options *backbone, bool half, ss_error *error);
 

@@ -34,13 +34,23 @@ static size_t prefix_length(const char *name) {
   return length;
 }
 
+/* Whether the metadata says that it is two half networks. */
+static bool is_split(const ss_safetensors *file) {
+  const char *split = ss_safetensors_metadata(file, SS_MODEL_SPLIT);
+  return split && strcmp(split, "1") == 0;
+}
+
 /* The file's first convolution, which tells what the backbone's names start with. NULL: there is none. */
 static const ss_safetensors_tensor *find_stem(const ss_safetensors *file, size_t *skip) {
+  const char *half = is_split(file) ? "lightness." : "";
   const ss_safetensors_tensor *found = NULL;
   for (size_t i = 0; i < ss_safetensors_count(file); i++) {
     const ss_safetensors_tensor *tensor = ss_safetensors_at(file, i);
     const size_t length = prefix_length(tensor->name);
-    const char *rest = tensor->name + length;
+    if (!starts_with(tensor->name + length, half)) {
+      continue;
+    }
+    const char *rest = tensor->name + length + strlen(half);
     if ((strcmp(rest, "conv1.weight") == 0 || strcmp(rest, "features.0.weight") == 0) && (!found || length < *skip)) {
       found = tensor;
       *skip = length;
@@ -89,6 +99,11 @@ static ss_status read_metadata(const ss_safetensors *file, ss_model *model, ss_e
   SS_TRY(ss_text_int(texts[3], SS_MODEL_SIZE, 1, 4096, &size, error));
   model->backbone.width = (int)width;
   model->backbone.size = (int)size;
+  const char *input = ss_safetensors_metadata(file, SS_MODEL_INPUT);
+  if (input && !ss_backbone_input_find(input, &model->backbone.input)) {
+    return ss_fail(error, SS_FAILED, "%s must be rgb, lightness or lab, not %.40s", SS_MODEL_INPUT, input);
+  }
+  model->backbone.split = is_split(file);
   const char *mean = ss_safetensors_metadata(file, SS_MODEL_MEAN);
   const char *deviation = ss_safetensors_metadata(file, SS_MODEL_DEVIATION);
   if (mean) {

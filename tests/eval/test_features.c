@@ -5,6 +5,7 @@
 #include "eval/pictures.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,68 @@ static void pools_layers(void **unused) {
   support_remove_folder(folder);
 }
 
+/* The public encoder makes the same of the first picture as it lies in the data. */
+static void expect_encoded(const char *model, const ss_source *source, const ss_features *features) {
+  ss_error error = {""};
+  ss_decoder *decoder = NULL;
+  ss_image picture = {0};
+  ss_encoder *encoder = NULL;
+  float values[64];
+  support_ok(ss_decoder_create(&decoder, &error), &error);
+  support_ok(ss_source_read(source, 0, decoder, &(ss_decode_options){0}, &picture, &error), &error);
+  support_ok(ss_encoder_open(model, &(ss_encoder_options){.threads = 1}, &encoder, &error), &error);
+  assert_int_equal(ss_encoder_dim(encoder), features->dim);
+  const ss_picture shown = {picture.width, picture.height, picture.pixels};
+  support_ok(ss_encoder_run(encoder, &shown, 1, values, &error), &error);
+  for (int64_t i = 0; i < features->dim; i++) {
+    assert_true(fabsf(values[i] - features->values[i]) < 1e-4f);
+  }
+  ss_encoder_free(encoder);
+  ss_image_free(&picture);
+  ss_decoder_free(decoder);
+}
+
+/* A model is shown what its input says, and the features of a run folder are those of its file. */
+static void shows_a_model_its_input(void **unused) {
+  (void)unused;
+  char folder[256], run[256], path[300];
+  make_data(folder);
+  support_make_folder(run);
+  snprintf(path, sizeof path, "%s/backbone.safetensors", run);
+  ss_source *source = support_open(folder);
+  ss_error error = {""};
+  static const char *const names[] = {"random:resnet18?width=8&size=16&input=lightness",
+                                      "random:resnet18?width=8&size=16&input=lab&split=1",
+                                      "random:resnet18?width=8&size=16"};
+  const ss_feature_options options = {.threads = 2, .layer = SS_LAST_LAYER};
+  for (int i = 0; i < 3; i++) {
+    ss_model *model = support_model(names[i]);
+    float *images = read_pictures(model, source, 2);
+    for (int p = 0; p < 13 * 16 * 16; p++) {
+      const float *pixel = images + 3 * (ptrdiff_t)p;
+      assert_int_equal(i == 0, pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+      assert_true(i == 2 || (fabsf(pixel[0]) < 1.001f && fabsf(pixel[1]) < 1.001f && fabsf(pixel[2]) < 1.001f));
+    }
+    ss_features features = extract(model, source, &options);
+    support_ok(ss_model_write(path, model->parameters, "backbone.", &model->backbone, false, &error), &error);
+    ss_model *of_run = support_model(run), *of_file = support_model(path);
+    ss_features from_run = extract(of_run, source, &options), from_file = extract(of_file, source, &options);
+    assert_true(largest_difference(&features, &from_run) == 0.0);
+    assert_true(largest_difference(&features, &from_file) == 0.0);
+    expect_encoded(path, source, &features);
+    ss_features_free(&features);
+    ss_features_free(&from_run);
+    ss_features_free(&from_file);
+    ss_model_free(of_run);
+    ss_model_free(of_file);
+    ss_model_free(model);
+    free(images);
+  }
+  ss_source_close(source);
+  support_remove_folder(folder);
+  support_remove_folder(run);
+}
+
 static int bad_told;
 
 static void count_bad(void *context, uint32_t sample, const char *message) {
@@ -222,6 +285,7 @@ static void stands_in_for_broken_pictures(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(does_not_depend_on_threads_or_batches),
-                                     cmocka_unit_test(pools_layers), cmocka_unit_test(stands_in_for_broken_pictures)};
+                                     cmocka_unit_test(pools_layers), cmocka_unit_test(shows_a_model_its_input),
+                                     cmocka_unit_test(stands_in_for_broken_pictures)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

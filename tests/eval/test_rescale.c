@@ -35,12 +35,11 @@ static ss_model *rescaled_model(const ss_model *model, const ss_source *source, 
 
 /* Training norms over the same pictures move running statistics towards those of the batch. Where they already are the
  * batch's, they stay. */
-static void norms_find_what_they_hold(void **unused) {
-  (void)unused;
+static void check_norms(const char *name) {
   char folder[256];
   ss_subset all = {0};
   ss_source *source = make_data(folder, &all);
-  ss_model *model = support_model("random:resnet18?width=4&size=24"), *rescaled = rescaled_model(model, source, &all);
+  ss_model *model = support_model(name), *rescaled = rescaled_model(model, source, &all);
   ss_graph *graph = ss_graph_new(rescaled->parameters, &(ss_graph_options){.compute = SS_F32, .training = true});
   ss_tensor *images = ss_graph_input(graph, "images", SS_F32, ss_shape_of(40, 24, 24, 3));
   ss_graph_push_scope(graph, "backbone");
@@ -78,6 +77,13 @@ static void norms_find_what_they_hold(void **unused) {
   ss_subset_free(&all);
   ss_source_close(source);
   support_remove_folder(folder);
+}
+
+static void norms_find_what_they_hold(void **unused) {
+  (void)unused;
+  check_norms("random:resnet18?width=4&size=24");
+  check_norms("random:resnet18?width=4&size=24&input=lightness");
+  check_norms("random:resnet18?width=4&size=24&input=lab&split=1"); /* two of width 2: as many channels */
 }
 
 static ss_parameter *next_weight(const ss_parameters *parameters, size_t *index) {

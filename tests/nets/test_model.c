@@ -115,7 +115,10 @@ static void what_is_written_reads_back(void **state) {
                                       "random:resnet34?width=8&stem=small&size=96",
                                       "random:alexnet?width=8&size=64",
                                       "random:alexnet_bn?width=8&size=64",
-                                      "random:vgg13_bn?width=4&size=32"};
+                                      "random:vgg13_bn?width=4&size=32",
+                                      "random:resnet18?width=4&size=32&input=lightness",
+                                      "random:resnet18?split=1&width=8&size=32&input=lab",
+                                      "random:alexnet?width=8&size=64&input=lab&split=1"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ss_model *model = open_model(names[i], 0, 1);
     disturb(model);
@@ -126,6 +129,8 @@ static void what_is_written_reads_back(void **state) {
     assert_int_equal(read->backbone.width, model->backbone.width);
     assert_int_equal(read->backbone.size, model->backbone.size);
     assert_int_equal(read->backbone.stem, model->backbone.stem);
+    assert_int_equal(read->backbone.input, model->backbone.input);
+    assert_int_equal(read->backbone.split, model->backbone.split);
     assert_memory_equal(read->mean, model->mean, sizeof read->mean);
     assert_memory_equal(read->deviation, model->deviation, sizeof read->deviation);
     expect_equal(model, read, 0.0f);
@@ -186,6 +191,16 @@ static void random_names_are_read_strictly(void **state) {
   assert_int_equal(model->backbone.width, 16);
   assert_int_equal(model->backbone.size, 96);
   assert_int_equal(model->backbone.stem, SS_STEM_SMALL);
+  assert_int_equal(model->backbone.input, SS_INPUT_RGB);
+  assert_false(model->backbone.split);
+  ss_model_free(model);
+  model = open_model("random:resnet18?width=16&input=lab&split=1", 32, 0);
+  assert_int_equal(model->backbone.input, SS_INPUT_LAB);
+  assert_true(model->backbone.split);
+  ss_model *untrained = NULL;
+  assert_int_equal(ss_model_untrained(model, 0, &untrained, NULL), SS_OK);
+  expect_equal(model, untrained, 0.0f);
+  ss_model_free(untrained);
   ss_model_free(model);
   EXPECT_REFUSED("random:", 0, SS_USAGE, "random:", "architecture");
   EXPECT_REFUSED("random:resnet19", 0, SS_USAGE, "resnet19", "resnet18");
@@ -196,6 +211,10 @@ static void random_names_are_read_strictly(void **state) {
   EXPECT_REFUSED("random:resnet18?width=many", 0, SS_USAGE, "width", "many");
   EXPECT_REFUSED("random:resnet18?width=2000", 0, SS_USAGE, "width");
   EXPECT_REFUSED("random:resnet18?stem=middle", 0, SS_USAGE, "middle", "small or large");
+  EXPECT_REFUSED("random:resnet18?input=hsv", 0, SS_USAGE, "hsv", "rgb, lightness or lab");
+  EXPECT_REFUSED("random:resnet18?split=2", 0, SS_USAGE, "split");
+  EXPECT_REFUSED("random:resnet18?split=1", 0, SS_USAGE, "input must be lab, not rgb");
+  EXPECT_REFUSED("random:resnet18?input=lab&split=1&width=9", 0, SS_USAGE, "must be even, not 9");
   EXPECT_REFUSED("random:resnet18?width=8&", 0, SS_USAGE, "key=value");
   EXPECT_REFUSED("random:alexnet", 32, SS_USAGE, "alexnet", "63");
   EXPECT_REFUSED("no-such-run", 0, SS_FAILED, "no-such-run");
@@ -346,9 +365,11 @@ static void a_network_starts_from_a_file(void **state) {
   expect_equal(model, target, 0.0f);
   ss_model_free(target);
   static const char *const others[] = {"random:resnet50?width=4&size=32", "random:resnet18?width=8&size=32",
-                                       "random:resnet18?width=4&size=32&stem=large"};
-  static const char *const words[] = {"resnet50", "width 8", "large stem"};
-  for (size_t i = 0; i < 3; i++) {
+                                       "random:resnet18?width=4&size=32&stem=large",
+                                       "random:resnet18?width=4&size=32&input=lightness",
+                                       "random:resnet18?width=4&size=32&input=lab&split=1"};
+  static const char *const words[] = {"resnet50", "width 8", "large stem", "lightness input", "lab input, split"};
+  for (size_t i = 0; i < 5; i++) {
     ss_model *other = open_model(others[i], 0, 2), *before = open_model(others[i], 0, 2);
     assert_int_equal(ss_model_initialize(path, other->parameters, "backbone.", &other->backbone, &error), SS_FAILED);
     assert_non_null(strstr(error.message, path));
