@@ -42,14 +42,25 @@ static ss_tensor *cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *l
                             ss_dtype_name(logits->dtype), of_logits);
   }
   const int64_t rows = logits->shape.dims[0];
-  if ((labels != NULL) == (targets != NULL)) {
-    return ss_graph_mistake(graph, "cross-entropy of logits %s wants either labels or targets", of_logits);
+  if (!labels && !targets) {
+    return ss_graph_mistake(graph, "cross-entropy of logits %s wants labels or targets", of_logits);
   }
-  if (labels && (labels->dtype != SS_I32 || !ss_shape_equal(labels->shape, ss_shape_of(rows)))) {
+  if (labels && targets) {
+    if (labels->dtype != SS_I32 || targets->dtype != SS_F32 || targets->requires_gradient || labels->shape.rank != 2 ||
+        labels->shape.dims[0] != rows || !ss_shape_equal(labels->shape, targets->shape)) {
+      char of_labels[80];
+      return ss_graph_mistake(graph,
+                              "cross-entropy of logits %s wants i32 labels and f32 targets (%lld, M) without a "
+                              "gradient, not %s %s and %s %s",
+                              of_logits, (long long)rows, ss_dtype_name(labels->dtype),
+                              ss_shape_text(labels->shape, of_labels), ss_dtype_name(targets->dtype),
+                              ss_shape_text(targets->shape, text));
+    }
+  } else if (labels && (labels->dtype != SS_I32 || !ss_shape_equal(labels->shape, ss_shape_of(rows)))) {
     return ss_graph_mistake(graph, "cross-entropy of logits %s wants i32 labels (%lld), not %s %s", of_logits,
                             (long long)rows, ss_dtype_name(labels->dtype), ss_shape_text(labels->shape, text));
   }
-  if (targets && (!is_float(targets) || !ss_shape_equal(targets->shape, logits->shape))) {
+  if (targets && !labels && (!is_float(targets) || !ss_shape_equal(targets->shape, logits->shape))) {
     return ss_graph_mistake(graph, "cross-entropy of logits %s wants targets of that shape, not %s %s", of_logits,
                             ss_dtype_name(targets->dtype), ss_shape_text(targets->shape, text));
   }

@@ -4,10 +4,10 @@
 
 #include "engine/node.h"
 
-/* CROSS_ENTROPY: (logits (N, K), labels (N) or absent, targets (N, K) or absent, weights (N) or absent) -> (loss (1),
- * (N, 2): each row's largest logit m and log of the sum of e^(logit - m), kept apart for they may differ in size).
- * CROSS_ENTROPY_BACKWARD: the same four, those (N, 2) and the loss's gradient -> (gradient of logits, gradient of
- * targets), either of them absent. */
+/* CROSS_ENTROPY: (logits (N, K), labels (N) or absent, targets (N, K) or absent, weights (N) or absent), or labels and
+ * targets both (N, M): classes and their shares -> (loss (1), (N, 2): each row's largest logit m and log of the sum of
+ * e^(logit - m), kept apart for they may differ in size). CROSS_ENTROPY_BACKWARD: the same four, those (N, 2) and the
+ * loss's gradient -> (gradient of logits, gradient of targets), either of them absent. */
 enum {
   SS_CE_LOGITS,
   SS_CE_LABELS,

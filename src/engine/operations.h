@@ -144,8 +144,10 @@ ss_tensor *ss_resize_bilinear(ss_graph *graph, ss_tensor *x, int height, int wid
 
 /* ---- loss.c: float32 scalars (1), the mean over samples (or elements) unless weights are given ---- */
 
-/* logits (N, K) with labels (N) int32 or targets (N, K) that sum to one (exactly one of them not NULL); weights (N) or
- * NULL: sum w l / sum w. A label outside 0..K-1 makes its sample count as weight 0 (PyTorch's ignore_index). */
+/* logits (N, K) with labels (N) int32, or targets (N, K) that sum to one, or both: labels (N, M) int32 and targets
+ * (N, M) float32 without a gradient, the few classes that share row i and their shares, which sum to one; a class may
+ * come twice, one outside 0..K-1 has no share. weights (N) or NULL: sum w l / sum w. A label (N) outside 0..K-1 makes
+ * its sample count as weight 0 (PyTorch's ignore_index). */
 ss_tensor *ss_cross_entropy(ss_graph *graph, ss_tensor *logits, ss_tensor *labels, ss_tensor *targets,
                             ss_tensor *weights);
 /* Mean over all elements, of logits; weights as target's shape or NULL (then multiplied, still divided by the count).

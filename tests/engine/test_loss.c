@@ -8,6 +8,8 @@ typedef enum loss_case {
   CROSS_ENTROPY_WEIGHTED,
   CROSS_ENTROPY_SOFT,
   CROSS_ENTROPY_WEIGHTED_SOFT,
+  CROSS_ENTROPY_SHARED,
+  CROSS_ENTROPY_WEIGHTED_SHARED,
   BINARY_CROSS_ENTROPY,
   L1,
   L2,
@@ -33,6 +35,10 @@ static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *
       return ss_cross_entropy(graph, x, NULL, inputs[1], NULL);
     case CROSS_ENTROPY_WEIGHTED_SOFT:
       return ss_cross_entropy(graph, x, NULL, inputs[1], weights);
+    case CROSS_ENTROPY_SHARED:
+      return ss_cross_entropy(graph, x, inputs[1], inputs[2], NULL);
+    case CROSS_ENTROPY_WEIGHTED_SHARED:
+      return ss_cross_entropy(graph, x, inputs[1], inputs[2], weights);
     case BINARY_CROSS_ENTROPY:
       return ss_binary_cross_entropy(graph, x, inputs[1], NULL);
     case L1:
@@ -271,6 +277,40 @@ static void test_labels_out_of_range(void **state) {
   assert_true(isnan(value)); /* what diverged is not hidden */
 }
 
+/* A few classes share a row: the same as targets for every class, value and gradient, over more classes than are worked
+ * on at a time. A class that comes twice has both shares; one out of range none. */
+static void test_shares_against_dense_targets(void **state) {
+  (void)state;
+  enum { ROWS = 5, CLASSES = 1300, FEW = 4 };
+  static float logits[ROWS * CLASSES], dense[ROWS * CLASSES], gradients[2][ROWS * CLASSES];
+  const float labels[ROWS * FEW] = {0, 1, 2, 3, 1299, 0, 700, 512, 5, 5, 6, 5, 511, 1300, -1, 40, 8, 9, 10, 11};
+  float shares[ROWS * FEW];
+  for (int i = 0; i < ROWS * CLASSES; i++) {
+    logits[i] = 3.0f * sinf((float)(i * i % 911));
+    dense[i] = 0.0f;
+  }
+  for (int i = 0; i < ROWS * FEW; i++) {
+    const float out_of_four[FEW] = {0.5f, 0.25f, 0.125f, 0.125f};
+    shares[i] = i == 18 ? 0.0f : out_of_four[(i + i / FEW) % FEW];
+    if (labels[i] >= 0 && labels[i] < CLASSES) {
+      dense[i / FEW * CLASSES + (int)labels[i]] += shares[i];
+    }
+  }
+  const ss_shape shapes[] = {ss_shape_of(ROWS, CLASSES), ss_shape_of(ROWS, FEW), ss_shape_of(ROWS, FEW)};
+  const ss_shape dense_shapes[] = {ss_shape_of(ROWS, CLASSES), ss_shape_of(ROWS, CLASSES)};
+  const ss_dtype dtypes[] = {SS_F32, SS_I32, SS_F32};
+  const loss_case pairs[][2] = {{CROSS_ENTROPY_SHARED, CROSS_ENTROPY_SOFT},
+                                {CROSS_ENTROPY_WEIGHTED_SHARED, CROSS_ENTROPY_WEIGHTED_SOFT}};
+  for (int i = 0; i < 2; i++) {
+    const float value =
+        loss_of(pairs[i][0], 3, shapes, dtypes, (const float *const[]){logits, labels, shares}, gradients[0]);
+    const float expected =
+        loss_of(pairs[i][1], 2, dense_shapes, all_f32, (const float *const[]){logits, dense}, gradients[1]);
+    assert_true(expected > 1.0f && fabsf(value - expected) <= 1e-6f * expected);
+    assert_true(support_difference(gradients[0], gradients[1], ROWS * CLASSES) < 1e-7);
+  }
+}
+
 static void test_accuracy(void **state) {
   (void)state;
   const float logits[] = {1, 2, 3, 5, 5, 1, 5, 5, 1, NAN, NAN, NAN, 9, 0, 0}, labels[] = {2, 0, 1, 0, 3};
@@ -284,7 +324,7 @@ static void expect(loss_case what, int inputs, const ss_shape *shapes, int label
                              .record = record,
                              .context = &what,
                              .input_count = inputs,
-                             .shapes = {shapes[0], shapes[1]},
+                             .shapes = {shapes[0], shapes[1], shapes[inputs - 1]},
                              .labels_below = labels_below};
   support_expect_mistake(&test, text);
 }
@@ -297,6 +337,8 @@ static void test_mistakes(void **state) {
   expect(CROSS_ENTROPY, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(4)}, 0, "not f32 (4)");
   expect(CROSS_ENTROPY_SOFT, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(4, 2)}, 0, "not f32 (4, 2)");
   expect(CROSS_ENTROPY_WEIGHTED, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(4)}, 3, "not f32 (5)");
+  expect(CROSS_ENTROPY_SHARED, 3, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(4, 2), ss_shape_of(4, 2)}, 0,
+         "not f32 (4, 2) and f32 (4, 2)");
   expect(L2, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(3, 4)}, 0,
          "L2 loss wants prediction and target of one shape in f32 or bf16, not f32 (4, 3) and f32 (3, 4)");
   expect(INFO_NCE_BATCH, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(5, 3)}, 0, "(4, 3) and (5, 3)");
@@ -312,6 +354,7 @@ int main(void) {
       cmocka_unit_test(test_closed_forms),
       cmocka_unit_test(test_nt_xent_against_naive),
       cmocka_unit_test(test_labels_out_of_range),
+      cmocka_unit_test(test_shares_against_dense_targets),
       cmocka_unit_test(test_accuracy),
       cmocka_unit_test(test_mistakes),
   };

@@ -63,10 +63,31 @@ SS_MULTIVERSION static void softmax_scaled(const float *x, int64_t count, normal
   }
 }
 
+/* A row's few classes and their shares; count 0: it has one label or a target for every class. */
+typedef struct shares {
+  const int32_t *labels;
+  const float *targets;
+  int64_t count;
+} shares;
+
+static shares shares_of(const ss_step *step, int64_t row) {
+  const int32_t *labels = step->in[SS_CE_LABELS];
+  const float *targets = step->in[SS_CE_TARGETS];
+  if (!labels || !targets) {
+    return (shares){NULL, NULL, 0};
+  }
+  const int64_t count = step->node->inputs[SS_CE_LABELS]->shape.dims[1];
+  return (shares){labels + row * count, targets + row * count, count};
+}
+
+static bool is_class(int32_t label, int64_t classes) {
+  return label >= 0 && label < classes;
+}
+
 static float weight_of(const ss_step *step, int64_t row, int64_t classes) {
   const int32_t *labels = step->in[SS_CE_LABELS];
   const float *weights = step->in[SS_CE_WEIGHTS];
-  if (labels && (labels[row] < 0 || labels[row] >= classes)) {
+  if (labels && !step->in[SS_CE_TARGETS] && !is_class(labels[row], classes)) {
     return 0.0f;
   }
   return weights ? weights[row] : 1.0f;
@@ -124,6 +145,16 @@ static double surprise(normalizer n, float logit) {
 static double loss_of_row(const ss_step *step, int64_t row, int64_t classes, normalizer n) {
   float buffers[2][SS_BLOCK];
   const int32_t *labels = step->in[SS_CE_LABELS];
+  if (labels && step->in[SS_CE_TARGETS]) {
+    const shares few = shares_of(step, row);
+    double sum = 0.0;
+    for (int64_t i = 0; i < few.count; i++) {
+      if (is_class(few.labels[i], classes) && few.targets[i] != 0.0f) {
+        sum += (double)few.targets[i] * surprise(n, *logits_of(step, row, classes, few.labels[i], 1, buffers[0]));
+      }
+    }
+    return sum;
+  }
   if (labels) {
     return surprise(n, *logits_of(step, row, classes, labels[row], 1, buffers[0]));
   }
@@ -172,6 +203,13 @@ const ss_kernel ss_cpu_cross_entropy = {cross_entropy_ways, 1};
 static double sum_of_targets(const ss_step *step, int64_t row, int64_t classes) {
   float buffer[SS_BLOCK];
   double sum = 0.0;
+  if (step->in[SS_CE_LABELS]) {
+    const shares few = shares_of(step, row);
+    for (int64_t i = 0; i < few.count; i++) {
+      sum += is_class(few.labels[i], classes) ? (double)few.targets[i] : 0.0;
+    }
+    return sum;
+  }
   for (int64_t at = 0; at < classes; at += SS_BLOCK) {
     const int64_t count = least(SS_BLOCK, classes - at);
     const float *targets = ss_elements_read(step->in[SS_CE_TARGETS], step->node->inputs[SS_CE_TARGETS]->dtype,
@@ -186,7 +224,8 @@ static double sum_of_targets(const ss_step *step, int64_t row, int64_t classes) 
 static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, normalizer n, float scale) {
   const ss_dtype dtype = step->node->outputs[0]->dtype;
   const int32_t *labels = step->in[SS_CE_LABELS];
-  const float target_sum = labels ? 1.0f : (float)sum_of_targets(step, row, classes);
+  const float target_sum = step->in[SS_CE_TARGETS] ? (float)sum_of_targets(step, row, classes) : 1.0f;
+  const shares few = shares_of(step, row);
   float buffers[3][SS_BLOCK];
   for (int64_t at = 0; at < classes; at += SS_BLOCK) {
     const int64_t count = least(SS_BLOCK, classes - at);
@@ -194,8 +233,13 @@ static void logits_gradient(const ss_step *step, int64_t row, int64_t classes, n
     if (scale == 0.0f) { /* an ignored row's logits may be anything */
       memset(out, 0, (size_t)count * sizeof(float));
     } else if (labels) {
-      softmax_scaled(logits_of(step, row, classes, at, count, buffers[0]), count, n, scale, out);
-      if (labels[row] >= at && labels[row] < at + count) {
+      softmax_scaled(logits_of(step, row, classes, at, count, buffers[0]), count, n, scale * target_sum, out);
+      for (int64_t i = 0; i < few.count; i++) {
+        if (few.labels[i] >= at && few.labels[i] < at + count) {
+          out[few.labels[i] - at] -= scale * few.targets[i];
+        }
+      }
+      if (few.count == 0 && labels[row] >= at && labels[row] < at + count) {
         out[labels[row] - at] -= scale;
       }
     } else {
