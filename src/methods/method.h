@@ -95,7 +95,7 @@ typedef struct ss_build {
   ss_tensor *inputs[SS_MAX_METHOD_INPUTS]; /* in the order of task->inputs */
   int batch;                               /* samples */
   /* set by the method: */
-  ss_tensor *losses[SS_MAX_PLAYERS]; /* scalars, one a player (one player: losses[0]) */
+  ss_tensor *losses[SS_MAX_PLAYERS]; /* scalars, one a player; NULL: it does not play (never the first) */
   ss_tensor *score;                  /* scalar: the pretext task's own score, a share (0 to 1) where score.per_cent */
   ss_tensor *chance;                 /* scalar: what knowing nothing scores on the same samples; NULL: score.chance */
   ss_report reports[SS_MAX_REPORTS]; /* ss_build_report's */

@@ -32,6 +32,8 @@ const ss_option ss_training_options[] = {
      NULL},
     {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL},
     {"momentum", SS_OPTION_FRACTION, "0.9", "of sgd and lars", 0, 0, NULL},
+    {"beta1", SS_OPTION_FLOAT, "0.9", "of adam and adamw: memory of the gradient", 0.001, 0.99999, NULL},
+    {"beta2", SS_OPTION_FLOAT, "0.999", "of adam and adamw: memory of its square", 0.001, 0.9999999, NULL},
     {"nesterov", SS_OPTION_BOOL, "0", "Nesterov's form of momentum (sgd)", 0, 0, NULL},
     {"weight_decay", SS_OPTION_FLOAT, "5e-4", "weight decay", 0, 100, NULL},
     {"decay_all", SS_OPTION_BOOL, "1", "decay norms and biases too (never with lars)", 0, 0, NULL},

@@ -214,6 +214,8 @@ static ss_optimizer_options optimizer_options(const ss_settings *settings) {
   } kinds[] = {{"sgd", SS_SGD}, {"lars", SS_LARS}, {"adam", SS_ADAM}, {"adamw", SS_ADAMW}};
   ss_optimizer_options options = {.momentum = (float)ss_settings_float(settings, "momentum"),
                                   .nesterov = ss_settings_bool(settings, "nesterov"),
+                                  .beta1 = (float)ss_settings_float(settings, "beta1"),
+                                  .beta2 = (float)ss_settings_float(settings, "beta2"),
                                   .weight_decay = (float)ss_settings_float(settings, "weight_decay"),
                                   .skip_norm_and_bias = !ss_settings_bool(settings, "decay_all")};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -226,12 +228,10 @@ static ss_optimizer_options optimizer_options(const ss_settings *settings) {
 
 static ss_status record_players(ss_session *session, ss_error *error) {
   const ss_method *method = session->config->method;
-  session->player_count = 1;
-  while (session->player_count < SS_MAX_PLAYERS && method->players[session->player_count]) {
-    session->player_count++;
-  }
-  for (int p = 0; p < session->player_count; p++) {
+  const ss_build *build = &session->players[0].build;
+  for (int p = 0; p < SS_MAX_PLAYERS && (p == 0 || (method->players[p] && build->losses[p])); p++) {
     SS_TRY(record(session, &session->task, true, p, &session->players[p], error));
+    session->player_count = p + 1;
     const ss_optimizer_options options = optimizer_options(session->config->settings);
     SS_TRY(ss_optimizer_new(&options, session->players[p].graph, method->players[p] ? method->players[p] : "",
                             &session->optimizers[p], error));
