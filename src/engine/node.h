@@ -34,6 +34,8 @@
   X(CONVOLUTION_BACKWARD_WEIGHT, convolution_backward_weight)   \
   X(LINEAR, linear)                                             \
   X(MATMUL, matmul)                                             \
+  X(PRELU, prelu)                                               \
+  X(PRELU_BACKWARD, prelu_backward)                             \
   X(BATCH_NORM, batch_norm)                                     \
   X(BATCH_NORM_BACKWARD, batch_norm_backward)                   \
   X(LAYER_NORM, layer_norm)                                     \

@@ -79,6 +79,9 @@ ss_tensor *ss_dropout(ss_graph *graph, ss_tensor *x, float probability);
 
 ss_tensor *ss_relu(ss_graph *graph, ss_tensor *x);
 ss_tensor *ss_leaky_relu(ss_graph *graph, ss_tensor *x, float slope);
+/* x > 0 ? x : slope x with a learned slope for each channel (He et al., Delving Deep into Rectifiers, ICCV 2015),
+ * scope.name.weight (C), 0.25 at first; prelu.c. */
+ss_tensor *ss_prelu(ss_graph *graph, ss_tensor *x, const char *name);
 ss_tensor *ss_sigmoid(ss_graph *graph, ss_tensor *x);
 ss_tensor *ss_tanh(ss_graph *graph, ss_tensor *x);
 ss_tensor *ss_exp(ss_graph *graph, ss_tensor *x);
