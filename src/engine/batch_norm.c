@@ -49,7 +49,9 @@ ss_tensor *ss_batch_norm(ss_graph *graph, ss_tensor *x, const ss_batch_norm_opti
       .alpha = wanted->epsilon > 0.0f ? wanted->epsilon : 1e-5f,
       .beta = wanted->momentum > 0.0f ? wanted->momentum : 0.1f,
       .groups = groups,
-      .flags = training ? SS_BATCH_NORM_TRAINING : 0,
+      .flags = !training                ? 0
+               : graph->statistics_held ? SS_BATCH_NORM_TRAINING | SS_BATCH_NORM_HELD
+                                        : SS_BATCH_NORM_TRAINING,
   };
   ss_node *node = ss_graph_node(graph, SS_OP_BATCH_NORM, &attributes, inputs, SS_BN_INPUTS);
   if (node == NULL) {

@@ -12,6 +12,7 @@ typedef enum ss_batch_norm_flags {
   SS_BATCH_NORM_TRAINING = 1, /* statistics of the batch; the running ones are updated, group after group */
   SS_BATCH_NORM_RELU = 2,     /* ReLU at the end */
   SS_BATCH_NORM_RESIDUAL = 4, /* the residual is added before the ReLU */
+  SS_BATCH_NORM_HELD = 16,    /* in training: the running statistics and the counter stay as they are */
   SS_BATCH_NORM_SAVED = 8 /* the running mean and variance are a forward node's SS_BN_MEAN and SS_BN_INVERSE instead:
                            * its y again, to the bit; nothing is updated */
 } ss_batch_norm_flags;

@@ -206,6 +206,10 @@ void ss_graph_freeze(ss_graph *graph, bool frozen) {
   graph->frozen = frozen;
 }
 
+void ss_graph_hold_statistics(ss_graph *graph, bool held) {
+  graph->statistics_held = held;
+}
+
 void ss_graph_set_training(ss_graph *graph, bool training) {
   graph->options.training = training;
 }

@@ -49,6 +49,9 @@ ss_tensor *ss_graph_parameter(ss_graph *graph, const char *name, ss_dtype dtype,
                               ss_initializer initializer, unsigned flags);
 /* While frozen, parameters used from here on get no gradient (a momentum encoder, the other player). */
 void ss_graph_freeze(ss_graph *graph, bool frozen);
+/* While held, batch norms recorded in training use the batch's statistics and leave the running ones as they are (made
+ * pictures seen by an encoder that is measured on real ones). */
+void ss_graph_hold_statistics(ss_graph *graph, bool held);
 /* Changes between training and evaluation behaviour for what is recorded from here on (a frozen teacher). */
 void ss_graph_set_training(ss_graph *graph, bool training);
 

@@ -177,7 +177,7 @@ struct ss_graph {
   ss_tensor **gradient_tensors;
   size_t gradient_count, gradient_capacity;
   char scope[512];
-  bool frozen;
+  bool frozen, statistics_held;
   int next_node_id;
   int backward_id; /* the first id of the backward pass; 0: none recorded */
   bool passes_done;

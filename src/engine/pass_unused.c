@@ -1,5 +1,4 @@
 /* Removing nodes whose outputs nobody reads. */
-#include "engine/batch_norm.h"
 #include "engine/node.h"
 
 #include <stdlib.h>
@@ -15,8 +14,7 @@ void ss_pass_remove_unused(ss_graph *graph) {
   }
   for (size_t i = graph->node_count; i-- > 0;) {
     ss_node *node = graph->nodes[i];
-    /* A batch norm in training also updates its running statistics. */
-    bool wanted = node->operation == SS_OP_BATCH_NORM && (node->attributes.flags & SS_BATCH_NORM_TRAINING);
+    bool wanted = false; /* a batch norm that only its running statistics would need belongs to the other player */
     for (int k = 0; k < node->output_count; k++) {
       wanted |= node->outputs[k] && needed[node->outputs[k]->id];
     }

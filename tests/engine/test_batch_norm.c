@@ -262,6 +262,39 @@ static void counts_a_batch_a_group(void **state) {
   ss_parameters_free(parameters);
 }
 
+/* Two norms, the first of which holds its statistics, the second of which is not read by anything kept. */
+static void statistics_are_held_and_unread_norms_do_nothing(void **state) {
+  (void)state;
+  ss_parameters *parameters = ss_parameters_new(1);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(6, 1));
+  ss_graph_hold_statistics(graph, true);
+  ss_tensor *y = ss_graph_keep(graph, ss_batch_norm(graph, x, NULL, "held"));
+  ss_graph_hold_statistics(graph, false);
+  ss_batch_norm(graph, y, NULL, "unread");
+  ss_tensor *z = ss_graph_keep(graph, ss_batch_norm(graph, x, NULL, "plain"));
+  ss_plan *plan = support_plan(graph);
+  const float values[] = {1, 2, 3, 4, 5, 6};
+  memcpy(ss_plan_data(plan, x), values, sizeof values);
+  support_run(plan);
+  assert_memory_equal(ss_plan_data(plan, y), ss_plan_data(plan, z), sizeof values); /* the batch's statistics in both */
+  const struct {
+    const char *name;
+    int64_t batches;
+    float mean;
+  } expected[] = {{"held", 0, 0.0f}, {"unread", 0, 0.0f}, {"plain", 1, 0.35f}};
+  for (int i = 0; i < 3; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "%s.num_batches_tracked", expected[i].name);
+    assert_int_equal(*(int64_t *)ss_parameters_find(parameters, name)->value, expected[i].batches);
+    snprintf(name, sizeof name, "%s.running_mean", expected[i].name);
+    assert_true(fabsf(*(float *)ss_parameters_find(parameters, name)->value - expected[i].mean) < 1e-6f);
+  }
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
 static void a_fused_value_is_nowhere(void **state) {
   (void)state;
   ss_parameters *parameters = ss_parameters_new(1);
@@ -298,6 +331,7 @@ int main(void) {
       cmocka_unit_test(fused_is_composed),
       cmocka_unit_test(statistics_are_exact),
       cmocka_unit_test(counts_a_batch_a_group),
+      cmocka_unit_test(statistics_are_held_and_unread_norms_do_nothing),
       cmocka_unit_test(a_fused_value_is_nowhere),
       cmocka_unit_test(mistakes),
   };

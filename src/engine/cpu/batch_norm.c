@@ -191,6 +191,7 @@ static void finish_channels(const ss_step *step, const ss_bn_view *view, const a
   const double rows = (double)(view->group_count / view->channels);
   const double momentum = (double)attributes->beta;
   const bool saved = (attributes->flags & SS_BATCH_NORM_SAVED) != 0;
+  const bool updates = training && !(attributes->flags & SS_BATCH_NORM_HELD);
   double means[channels_together], squares[channels_together];
   for (int group = 0; group < view->groups; group++) {
     if (training) {
@@ -201,7 +202,7 @@ static void finish_channels(const ss_step *step, const ss_bn_view *view, const a
       const double mean = training ? means[i] : (double)running_mean[kept];
       const double variance = training ? squares[i] / rows : (double)running_var[kept];
       const float inverse = saved ? (float)variance : (float)(1.0 / sqrt(variance + (double)attributes->alpha));
-      if (training) {
+      if (updates) {
         running_mean[i] = (float)((1.0 - momentum) * (double)running_mean[i] + momentum * mean);
         running_var[i] = (float)((1.0 - momentum) * (double)running_var[i] + momentum * squares[i] / (rows - 1.0));
       }
@@ -276,7 +277,7 @@ static ss_status run(const ss_step *step, bool avx512) {
   view.avx512 = avx512;
   const areas area = carve(&view, step->threads, step->scratch);
   const bool training = (step->node->attributes.flags & SS_BATCH_NORM_TRAINING) != 0;
-  if (training) {
+  if (training && !(step->node->attributes.flags & SS_BATCH_NORM_HELD)) {
     *(int64_t *)(uintptr_t)step->in[SS_BN_COUNTER] += view.groups;
   }
 #pragma omp parallel num_threads(step->threads)
