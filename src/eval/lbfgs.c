@@ -17,7 +17,9 @@ typedef struct solver {
   size_t n;
   int history;
   double *gradient, *direction, *trial, *trial_gradient;
-  double *s, *y, *rho, *alpha; /* the last `history` steps, gradient differences, 1 / (y s), and room for the loop */
+  double *rho, *alpha; /* of the last `history` pairs: 1 / (y s), and room for the loop */
+  float *s, *y;        /* their steps and gradient differences: as float32 half as much is read in each iteration */
+  double scale;        /* s y / y y of the newest pair */
   int stored, newest;
   int threads;
   const double *x;
@@ -33,7 +35,8 @@ static size_t chunk_of(size_t n) {
   return least > chunk_elements ? least : chunk_elements;
 }
 
-static double dot(const double *a, const double *b, size_t n, int threads) {
+/* The product of a with b or, where b is NULL, with a remembered vector. */
+static double product_of(const double *a, const double *b, const float *remembered, size_t n, int threads) {
   const size_t chunk = chunk_of(n);
   const int chunks = (int)((n + chunk - 1) / chunk);
   double sums[most_chunks];
@@ -41,9 +44,16 @@ static double dot(const double *a, const double *b, size_t n, int threads) {
   for (int c = 0; c < chunks; c++) {
     const size_t begin = (size_t)c * chunk, end = begin + chunk < n ? begin + chunk : n;
     double sum = 0.0;
+    if (b) {
 #pragma omp simd reduction(+ : sum)
-    for (size_t i = begin; i < end; i++) {
-      sum += a[i] * b[i];
+      for (size_t i = begin; i < end; i++) {
+        sum += a[i] * b[i];
+      }
+    } else {
+#pragma omp simd reduction(+ : sum)
+      for (size_t i = begin; i < end; i++) {
+        sum += a[i] * (double)remembered[i];
+      }
     }
     sums[c] = sum;
   }
@@ -54,11 +64,15 @@ static double dot(const double *a, const double *b, size_t n, int threads) {
   return total;
 }
 
+static double dot(const double *a, const double *b, size_t n, int threads) {
+  return product_of(a, b, NULL, n, threads);
+}
+
 /* a += factor * b */
-static void add_scaled(double *a, double factor, const double *b, size_t n, int threads) {
+static void add_remembered(double *a, double factor, const float *b, size_t n, int threads) {
 #pragma omp parallel for simd schedule(static) num_threads(threads) if (n > 4 * chunk_elements)
   for (size_t i = 0; i < n; i++) {
-    a[i] += factor * b[i];
+    a[i] += factor * (double)b[i];
   }
 }
 
@@ -78,22 +92,20 @@ static void find_direction(solver *state) {
   }
   for (int k = 0; k < state->stored; k++) {
     const int at = (state->newest - k + state->history) % state->history;
-    const double *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
-    state->alpha[at] = state->rho[at] * dot(s, state->direction, n, state->threads);
-    add_scaled(state->direction, -state->alpha[at], y, n, state->threads);
+    const float *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
+    state->alpha[at] = state->rho[at] * product_of(state->direction, NULL, s, n, state->threads);
+    add_remembered(state->direction, -state->alpha[at], y, n, state->threads);
   }
   if (state->stored > 0) {
-    const double *y = state->y + (size_t)state->newest * n;
-    const double scale = 1.0 / (state->rho[state->newest] * dot(y, y, n, state->threads));
     for (size_t i = 0; i < n; i++) {
-      state->direction[i] *= scale;
+      state->direction[i] *= state->scale;
     }
   }
   for (int k = state->stored; k-- > 0;) {
     const int at = (state->newest - k + state->history) % state->history;
-    const double *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
-    const double beta = state->rho[at] * dot(y, state->direction, n, state->threads);
-    add_scaled(state->direction, state->alpha[at] - beta, s, n, state->threads);
+    const float *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
+    const double beta = state->rho[at] * product_of(state->direction, NULL, y, n, state->threads);
+    add_remembered(state->direction, state->alpha[at] - beta, s, n, state->threads);
   }
 }
 
@@ -176,14 +188,18 @@ static ss_status search_line(solver *state, const point *start, double first, po
 static void remember(solver *state) {
   const size_t n = state->n;
   const int at = state->stored > 0 ? (state->newest + 1) % state->history : 0;
-  double *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
+  float *s = state->s + (size_t)at * n, *y = state->y + (size_t)at * n;
+  double product = 0.0, square = 0.0;
   for (size_t i = 0; i < n; i++) {
-    s[i] = state->trial[i] - state->x[i];
-    y[i] = state->trial_gradient[i] - state->gradient[i];
+    const double step = state->trial[i] - state->x[i], change = state->trial_gradient[i] - state->gradient[i];
+    product += step * change;
+    square += change * change;
+    s[i] = (float)step;
+    y[i] = (float)change;
   }
-  const double product = dot(s, y, n, state->threads);
-  if (product > 1e-15 * dot(y, y, n, state->threads)) { /* relative: near the minimum all steps are small */
+  if (product > 1e-15 * square) { /* relative: near the minimum all steps are small */
     state->rho[at] = 1.0 / product;
+    state->scale = product / square;
     state->newest = at;
     state->stored = state->stored < state->history ? state->stored + 1 : state->history;
   }
@@ -230,16 +246,19 @@ ss_status ss_lbfgs(ss_objective objective, void *context, double *x, size_t n, c
                   .error = error};
   const size_t history = (size_t)state.history;
   double *memory = NULL;
-  SS_TRY(ss_alloc((void **)&memory, 4 * n + 2 * history * n + 2 * history, sizeof(double), "the optimiser", error));
+  SS_TRY(ss_alloc((void **)&memory, 4 * n + 2 * history, sizeof(double), "the optimiser", error));
   state.gradient = memory;
   state.direction = state.gradient + n;
   state.trial = state.direction + n;
   state.trial_gradient = state.trial + n;
-  state.s = state.trial_gradient + n;
-  state.y = state.s + history * n;
-  state.rho = state.y + history * n;
+  state.rho = state.trial_gradient + n;
   state.alpha = state.rho + history;
-  const ss_status status = minimise(&state, x, options, value);
+  ss_status status = ss_alloc((void **)&state.s, 2 * history * n, sizeof(float), "the optimiser", error);
+  if (status == SS_OK) {
+    state.y = state.s + history * n;
+    status = minimise(&state, x, options, value);
+  }
+  free(state.s);
   free(memory);
   return status;
 }

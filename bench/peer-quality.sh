@@ -3,7 +3,7 @@
 # seed, with the same network, views and number of images, and of the untrained network; and, for the first seed, ours for
 # as many epochs as fit into the time that lightly's took (rows "in its time"). Seconds are of training alone.
 #
-#   bench/quality.sh TRAIN TEST
+#   bench/peer-quality.sh TRAIN TEST
 #
 # TRAIN and TEST are folders of class folders (CIFAR-10: ../shared/data/unpack.sh). Settings by environment: METHODS, SEEDS,
 # WIDTH, EPOCHS, BATCH, LIMIT, PRECISION, THREADS, SELFSUP, PEERS (a Python with torch and lightly; without it only ours),
@@ -18,7 +18,7 @@ width=${WIDTH:-16} epochs=${EPOCHS:-5} batch=${BATCH:-256} limit=${LIMIT:-20000}
 threads=${THREADS:-$(nproc)}
 peers=${PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/selfsup-peers/bin/python}
 peer_scripts=${PEER_SCRIPTS:-$here/../shared/peers}
-keep=${KEEP:-$here/runs/quality}
+keep=${KEEP:-$here/runs/peer-quality}
 if [ $# -ne 2 ]; then
   sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
