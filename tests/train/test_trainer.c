@@ -53,7 +53,7 @@ static void test_learns_rotation(void **state) {
   free(out);
 }
 
-static const char *const methods[] = {"simclr", "rotation", "supervised"};
+static const char *const methods[] = {"simclr", "rotation", "colorization", "supervised"};
 
 static void test_same_seed_same_bits(void **state) {
   (void)state;
