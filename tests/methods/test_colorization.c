@@ -83,7 +83,7 @@ static void weights_come_from_the_survey(void **state) {
 /* Many points of a plane: no step from the constant makes the weighted mean distance less. */
 static void the_constant_is_the_best(void **state) {
   (void)state;
-  ss_colour_survey survey = {{0}};
+  ss_colour_survey survey = {.chroma = 0};
   float weights[BINS], ab[2 * 500];
   ss_random random = ss_random_stream(1, SS_RANDOM_METHOD, 0, 0, 0);
   for (int i = 0; i < 1000; i++) {
@@ -295,7 +295,16 @@ static void classify_as_defined(void **state) {
     assert_float_equal(prediction[2 * i + 1], mean[1] / sharp, 1e-5);
   }
   assert_float_equal(scalar(&now, now.build.score), naive_distance(&now, prediction, 2), 1e-3);
-  assert_true(scalar(&now, now.build.chance) > 1 && scalar(&now, now.build.chance) < scalar(&now, now.build.score));
+  ss_colour_survey survey = {.chroma = 0};
+  float of_bin[BINS], constant[2];
+  for (int i = 0; i < BATCH; i++) {
+    ss_image picture = support_picture(40 + i, 50, (uint64_t)i);
+    assert_int_equal(ss_colour_survey_picture(&survey, &picture, SIZE, SIDE, NULL), SS_OK);
+    ss_image_free(&picture);
+  }
+  ss_colour_rebalance(survey.counts, SS_COLOUR_SIGMA, 0.2, NULL, of_bin);
+  ss_colour_survey_constant(&survey, of_bin, constant);
+  assert_float_equal(scalar(&now, now.build.chance), naive_distance(&now, constant, 0), 1e-3);
   run_free(&now);
 }
 
