@@ -2,6 +2,7 @@
 SS_METHOD(simclr)
 SS_METHOD(rotation)
 SS_METHOD(colorization)
+SS_METHOD(split_brain)
 SS_METHOD(autoencoder)
 SS_METHOD(denoising)
 SS_METHOD(inpainting)

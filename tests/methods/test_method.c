@@ -151,6 +151,7 @@ static void record_and_run(const char *name) {
   expect_gradients(&build, parameters);
   ss_tensor *loss = ss_graph_keep(graph, build.losses[0]);
   ss_tensor *score = build.score ? ss_graph_keep(graph, build.score) : NULL;
+  ss_tensor *measured = build.chance ? ss_graph_keep(graph, build.chance) : NULL;
   ss_plan *plan = NULL;
   if (ss_plan_new(graph, &(ss_plan_options){.threads = 1}, &plan, &error) != SS_OK) {
     fail_msg("%s: %s", name, error.message);
@@ -161,10 +162,9 @@ static void record_and_run(const char *name) {
   if (score && task.task.method->score.per_cent) {
     const float share = *(const float *)ss_plan_data(plan, score);
     assert_true(share >= 0.0f && share <= 1.0f);
-    if (task.task.method->score.chance) {
-      const double chance = task.task.method->score.chance(&task.task);
-      assert_true(chance > 0.0 && chance < 100.0);
-    }
+    const double chance = measured ? 100.0 * (double)*(const float *)ss_plan_data(plan, measured)
+                                   : task.task.method->score.chance(&task.task);
+    assert_true(chance >= 0.0 && chance < 100.0 && (measured || chance > 0.0));
   }
   ss_plan_free(plan);
   ss_graph_free(graph);
