@@ -9,7 +9,11 @@ static int read_int(FILE *file) {
 }
 
 golden_set goldens_read(void) {
-  FILE *file = fopen(SS_GOLDEN "/transforms.bin", "rb");
+  return goldens_read_file(SS_GOLDEN "/transforms.bin");
+}
+
+golden_set goldens_read_file(const char *path) {
+  FILE *file = fopen(path, "rb");
   assert_non_null(file);
   golden_set goldens = {.image_count = read_int(file)};
   goldens.images = calloc((size_t)goldens.image_count, sizeof *goldens.images);

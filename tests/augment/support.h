@@ -29,8 +29,9 @@ typedef struct golden_set {
   int case_count;
 } golden_set;
 
-/* Fails the test when the file cannot be read. */
+/* transforms.bin, or the file of that name in the same format. Fails the test when it cannot be read. */
 golden_set goldens_read(void);
+golden_set goldens_read_file(const char *path);
 void goldens_free(golden_set *goldens);
 
 /* What the cases of one name came to. */
