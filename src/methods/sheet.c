@@ -134,6 +134,33 @@ void ss_sheet_arrow(ss_image *sheet, int tile, int column, int row, int quarters
   }
 }
 
+/* Each pixel takes the colour by its distance from the line; a white edge sets it off from any picture. */
+void ss_sheet_line(ss_image *sheet, int tile, int column, int row, float from_x, float from_y, float to_x, float to_y,
+                   const uint8_t colour[3]) {
+  const float half_width = fmaxf(1.0f, 0.012f * (float)tile), scale = (float)tile;
+  const float x0 = from_x * scale, y0 = from_y * scale, dx = to_x * scale - x0, dy = to_y * scale - y0;
+  const float square = fmaxf(dx * dx + dy * dy, 1e-6f);
+  for (int y = 0; y < tile; y++) {
+    for (int x = 0; x < tile; x++) {
+      const float px = (float)x + 0.5f - x0, py = (float)y + 0.5f - y0;
+      const float along = fminf(fmaxf((px * dx + py * dy) / square, 0.0f), 1.0f);
+      const float away = hypotf(px - along * dx, py - along * dy) - half_width - 0.5f;
+      if (away < 1.0f) {
+        mix(sheet, start_of(tile, column) + x, start_of(tile, row) + y, white, 0.7f * fminf(1.0f - away, 1.0f));
+        mix(sheet, start_of(tile, column) + x, start_of(tile, row) + y, colour, fminf(fmaxf(-away, 0.0f), 1.0f));
+      }
+    }
+  }
+}
+
+int ss_sheet_tile(int side) {
+  return tile_of(side);
+}
+
+int ss_sheet_columns(int batch) {
+  return batch < most_columns ? batch : most_columns;
+}
+
 /* ---- sheets of views ---- */
 
 /* A new sheet of an input's views; *tile becomes its tile. */

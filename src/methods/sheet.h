@@ -13,6 +13,13 @@ void ss_sheet_frame(ss_image *sheet, int tile, int column, int row, const uint8_
 /* An arrow on the tile that points to where the picture's top went after `quarters` turns counter-clockwise. */
 void ss_sheet_arrow(ss_image *sheet, int tile, int column, int row, int quarters, const uint8_t colour[3]);
 
+/* A line on the tile at (column, row), cut off at its edge; coordinates are shares of the tile's side. */
+void ss_sheet_line(ss_image *sheet, int tile, int column, int row, float from_x, float from_y, float to_x, float to_y,
+                   const uint8_t colour[3]);
+/* The tile that suits pictures of `side` pixels, and how many of a batch's samples a sheet shows, one a column. */
+int ss_sheet_tile(int side);
+int ss_sheet_columns(int batch);
+
 extern const uint8_t ss_colour_right[3], ss_colour_wrong[3];
 
 /* The views of up to twelve samples, one column a sample, one row a view, of the image input `input`. */

@@ -1,7 +1,5 @@
 /* Unsupervised Representation Learning by Predicting Image Rotations. Gidaris, Singh, Komodakis. ICLR 2018. */
-#include "augment/rotate.h"
-#include "augment/view.h"
-#include "methods/image/views.h"
+#include "methods/image/turns.h"
 #include "methods/method.h"
 #include "methods/sheet.h"
 
@@ -17,35 +15,26 @@ static const ss_recipe recipes[] = {{"paper", "the paper's CIFAR-10 setting (sec
 
 static ss_status configure(ss_task *task, ss_error *error) {
   (void)error;
-  task->inputs[0] = (ss_method_input){"views", SS_F32, ss_shape_of(task->size, task->size, 3), 4};
-  task->inputs[1] = (ss_method_input){"rotations", SS_I32, {0}, 4};
+  task->inputs[0] = (ss_method_input){"views", SS_F32, ss_shape_of(task->size, task->size, 3), SS_TURNS};
+  task->inputs[1] = (ss_method_input){"rotations", SS_I32, {0}, SS_TURNS};
   task->input_count = 2;
   return SS_OK;
 }
 
-/* One picture in, its four rotations and their free labels out (section 2.1): exact turns, no pixel is interpolated, so
- * nothing but the content tells them apart. */
+/* One picture in, its four rotations and their free labels out (section 2.1). */
 static ss_status views(const ss_task *task, ss_sample *sample, void *slot, ss_error *error) {
   ss_view_options crop = ss_view_options_crop(task->size, (float)ss_settings_float(task->settings, "min_scale"));
   crop.flip = (float)ss_settings_float(task->settings, "flip");
-  ss_random random = ss_sample_random(sample, 0);
-  ss_image *upright = &sample->work[0], *turned = &sample->work[1];
-  SS_TRY(ss_view_random(sample->image, &crop, &random, sample->scratch, upright, error));
-  for (int k = 0; k < 4; k++) {
-    SS_TRY(ss_rotate_quarters(upright, k, turned, error));
-    ss_image_to_float(turned, 3, crop.mean, crop.deviation, false, ss_view_slot(task, slot, 0, k));
-    *(int32_t *)ss_view_slot(task, slot, 1, k) = k;
-  }
-  return SS_OK;
+  return ss_turned_views(task, &crop, sample, slot, 0, 1, error);
 }
 
 /* (4N, H, W, 3) -> backbone -> (4N, D) -> linear (4N, 4) -> softmax cross-entropy (equation 2). */
 static void loss(ss_build *build) {
   ss_tensor *h = ss_build_backbone(build, build->inputs[0]).output;
-  ss_tensor *logits = ss_linear(build->graph, h, 4, true, "head");
-  build->losses[0] = ss_cross_entropy(build->graph, logits, build->inputs[1], NULL, NULL);
-  build->score = ss_accuracy(build->graph, logits, build->inputs[1]);
-  build->prediction = ss_cast(build->graph, logits, SS_F32);
+  const ss_turn_prediction turns = ss_predict_turns(build->graph, h, build->inputs[1], "head");
+  build->losses[0] = turns.loss;
+  build->score = turns.accuracy;
+  build->prediction = ss_cast(build->graph, turns.logits, SS_F32);
 }
 
 static double chance(const ss_task *task) {
