@@ -2,6 +2,11 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Class c has 4 + 2 c samples of every 40, and they come mixed. */
+static const int32_t labels[SUPPORT_SAMPLES] = {0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 4, 3, 2, 1, 4, 3, 4, 3, 2, 4,
+                                                4, 3, 2, 1, 0, 0, 1, 2, 3, 4, 3, 4, 4, 2, 1, 3, 2, 4, 3, 4};
 
 void support_configure(support_task *out, const char *method, int size, int batch, const char *pairs) {
   *out = (support_task){0};
@@ -17,6 +22,8 @@ void support_configure(support_task *out, const char *method, int size, int batc
   task->size = size;
   task->batch = batch;
   task->classes = 5;
+  task->samples = SUPPORT_SAMPLES;
+  task->labels = labels;
   task->seed = 3;
   task->steps = task->steps_per_epoch = 10;
   if (task->method->configure(task, &error) != SS_OK) {
@@ -59,6 +66,7 @@ void *support_views(const support_task *task, const ss_image *picture, uint64_t 
                       .label = label,
                       .epoch = epoch,
                       .index = index,
+                      .rank = index % SUPPORT_SAMPLES,
                       .seed = seed,
                       .scratch = &scratch,
                       .work = work};
@@ -73,6 +81,73 @@ void *support_views(const support_task *task, const ss_image *picture, uint64_t 
     ss_image_free(&work[i]);
   }
   return slot;
+}
+
+support_run support_run_loss(const support_task *task, int batch) {
+  support_run run = {.parameters = ss_parameters_new(1)};
+  run.graph = ss_graph_new(run.parameters, &(ss_graph_options){.compute = SS_F32, .training = true});
+  ss_build *build = &run.build;
+  *build = (ss_build){.task = &task->task, .graph = run.graph, .batch = batch};
+  for (int i = 0; i < task->task.input_count; i++) {
+    const ss_method_input *input = &task->task.inputs[i];
+    ss_shape shape = {.rank = input->shape.rank + 1, .dims = {(int64_t)input->views * batch}};
+    memcpy(shape.dims + 1, input->shape.dims, sizeof(int64_t) * (size_t)input->shape.rank);
+    build->inputs[i] = ss_graph_input(run.graph, input->name, input->dtype, shape);
+  }
+  task->task.method->loss(build);
+  ss_graph_backward(run.graph, build->losses[0], "");
+  ss_tensor **kept[] = {&build->losses[0], &build->score, &build->chance, &build->prediction, &build->embeddings};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    *kept[i] = *kept[i] ? ss_graph_keep(run.graph, *kept[i]) : NULL;
+  }
+  for (int i = 0; i < build->report_count; i++) {
+    build->reports[i].value = ss_graph_keep(run.graph, build->reports[i].value);
+  }
+  ss_error error = {{0}};
+  if (ss_graph_status(run.graph, &error) != SS_OK ||
+      ss_plan_new(run.graph, &(ss_plan_options){.threads = 1}, &run.plan, &error) != SS_OK) {
+    fail_msg("%s", error.message);
+  }
+  for (int s = 0; s < batch; s++) {
+    ss_image picture = support_picture(40, 50, (uint64_t)s);
+    void *slot = support_views(task, &picture, 1, 0, (uint32_t)s, labels[s % SUPPORT_SAMPLES]);
+    for (int i = 0; i < task->task.input_count; i++) {
+      const size_t bytes = ss_view_bytes(&task->task.inputs[i]);
+      for (int v = 0; v < task->task.inputs[i].views; v++) {
+        char *to = ss_plan_data(run.plan, build->inputs[i]);
+        if (to) { /* an input that the graph uses */
+          memcpy(to + (size_t)(v * batch + s) * bytes, ss_view_slot(&task->task, slot, i, v), bytes);
+        }
+      }
+    }
+    free(slot);
+    ss_image_free(&picture);
+  }
+  if (ss_plan_run(run.plan, 0, &error) != SS_OK) {
+    fail_msg("%s", error.message);
+  }
+  return run;
+}
+
+float support_scalar(const support_run *run, const ss_tensor *tensor) {
+  assert_non_null(tensor);
+  return *(const float *)ss_plan_data(run->plan, tensor);
+}
+
+const float *support_gradient(const support_run *run, const char *parameter) {
+  for (size_t i = 0; i < ss_graph_gradient_count(run->graph); i++) {
+    if (strcmp(ss_graph_gradient_parameter(run->graph, i)->name, parameter) == 0) {
+      return ss_plan_data(run->plan, ss_graph_gradient_tensor(run->graph, i));
+    }
+  }
+  fail_msg("no gradient of %s", parameter);
+  return NULL;
+}
+
+void support_run_free(support_run *run) {
+  ss_plan_free(run->plan);
+  ss_graph_free(run->graph);
+  ss_parameters_free(run->parameters);
 }
 
 int64_t support_view_count(const support_task *task, int input) {

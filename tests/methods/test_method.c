@@ -147,6 +147,7 @@ static void record_and_run(const char *name) {
   }
   assert_int_equal(ss_shape_count(ss_tensor_shape(build.losses[0])), 1);
   assert_int_equal(build.score != NULL, task.task.method->score.what != NULL);
+  assert_true(!build.score || build.chance || task.task.method->score.chance);
   ss_graph_backward(graph, build.losses[0], "");
   expect_gradients(&build, parameters);
   ss_tensor *loss = ss_graph_keep(graph, build.losses[0]);

@@ -53,8 +53,7 @@ static int patches_of(const ss_task *task, int side) {
 static ss_status configure(ss_task *task, ss_error *error) {
   if (task->samples < 2) {
     return ss_fail(error, SS_FAILED,
-                   "exemplar tells pictures from one another, and there is %u to train on; give it "
-                   "two or more",
+                   "exemplar tells pictures from one another, and there is %u to train on; give it two or more",
                    (unsigned)task->samples);
   }
   if (task->batch < 2 && is_triplet(task->settings)) {
@@ -71,7 +70,12 @@ static ss_status configure(ss_task *task, ss_error *error) {
   state->copies = is_triplet(task->settings) ? 2 : 1;
   ss_backbone_options backbone = task->backbone;
   backbone.size = state->side;
-  SS_TRY(ss_backbone_check(&backbone, error)); /* it is trained on patches */
+  if (ss_backbone_check(&backbone, NULL) != SS_OK) {
+    return ss_fail(error, SS_USAGE,
+                   "exemplar trains on patches of %d px here, too small for %s; use another --arch, or "
+                   "a --size of three times what it needs",
+                   state->side, backbone.arch);
+  }
   const int views = state->copies * state->patches;
   task->inputs[0] = (ss_method_input){"patches", SS_F32, ss_shape_of(state->side, state->side, 3), views};
   task->inputs[1] = (ss_method_input){"seeds", SS_I32, {0}, views};
@@ -231,7 +235,7 @@ const ss_method ss_method_exemplar = {
     .paper = {"Discriminative Unsupervised Feature Learning with Convolutional Neural Networks",
               "Dosovitskiy, Springenberg, Riedmiller, Brox", "NIPS 2014"},
     .options = options,
-    .defaults = "optimizer=sgd lr=0.05 momentum=0.9 weight_decay=5e-4 schedule=cosine warmup=0",
+    .defaults = "optimizer=adam lr=1e-3 weight_decay=1e-5 schedule=cosine warmup=0",
     .changes =
         "copies of the seeds are drawn anew in each epoch, not 100 each beforehand; seeds of one scale; up to 48 px "
         "the picture is the patch; a triplet form for data that has more seeds than a softmax has outputs for "

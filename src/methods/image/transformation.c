@@ -201,7 +201,7 @@ const ss_method ss_method_transformation = {
     .paper = {"AET vs. AED: Unsupervised Representation Learning by Auto-Encoding Transformations rather than Data",
               "Zhang, Qi, Wang, Luo", "CVPR 2019"},
     .options = options,
-    .defaults = "optimizer=sgd lr=0.05 momentum=0.9 nesterov=1 weight_decay=5e-4 schedule=cosine warmup=0",
+    .defaults = "optimizer=adam lr=1e-3 weight_decay=1e-5 schedule=cosine warmup=0",
     .recipes = recipes,
     .changes =
         "the border is reflected, not grey; a projective transformation is regressed as where the corners go, not "
