@@ -237,7 +237,7 @@ const ss_method ss_method_colorization = {
         "that of the data; with global=1 the vector joins at the backbone's last map; hints=N reveals as many "
         "to every picture",
     .score = {"distance of the colours from the true ones in ab of Lab, weighted as in the loss", false, false, NULL},
-    .survey_pictures = 1000,
+    .survey_pictures = 500,
     .configure = configure,
     .release = release,
     .survey = survey,
