@@ -123,7 +123,18 @@ static ss_tensor *complete(ss_build *build) {
   return ss_cast(build->graph, ss_picture_decoder(build->graph, map, &decoder, "decoder"), SS_F32);
 }
 
-/* The adversary sees all that was predicted, not only what was missing, and nothing of the mask (equation 2). */
+/* What the adversary sees: all that was predicted, not only what was missing, and nothing of the mask (equation 2);
+ * with random masks the picture completed by it, as no loss but the adversary's own asks for anything outside. */
+static ss_tensor *shown_to_adversary(ss_build *build, ss_tensor *made) {
+  if (is_centre(build->task)) {
+    return made;
+  }
+  ss_graph *graph = build->graph;
+  ss_tensor *weights = build->inputs[WEIGHTS]; /* 0, or 4 and more where something is missing */
+  ss_tensor *mask = ss_subtract(graph, weights, ss_relu(graph, ss_affine(graph, weights, 1.0f, -1.0f)));
+  return ss_add(graph, build->inputs[SEEN], ss_multiply(graph, made, mask));
+}
+
 static ss_tensor *judge(ss_build *build, ss_tensor *pictures) {
   const int64_t width = ss_settings_int(build->task->settings, "discriminator_width");
   const int standard = build->task->backbone.width ? build->task->backbone.width : 64;
@@ -149,11 +160,10 @@ static void loss(ss_build *build) {
   if (!ss_settings_bool(task->settings, "adversarial") || !ss_graph_is_training(graph)) {
     return;
   }
-  ss_tensor *of_made = judge(build, made), *of_real = judge(build, real);
+  ss_tensor *of_made = judge(build, shown_to_adversary(build, made)), *of_real = judge(build, real);
   ss_tensor *adversarial = ss_generator_loss(graph, of_made, SS_NON_SATURATING);
   ss_build_report(build, "reconstruction", reconstruction);
   ss_build_report(build, "adversarial", adversarial);
-  ss_build_report(build, "discriminator_accuracy", ss_discriminator_accuracy(graph, of_real, of_made));
   const float of_rec = (float)ss_settings_float(task->settings, "lambda_rec");
   const float of_adv = (float)ss_settings_float(task->settings, "lambda_adv");
   build->losses[0] =
@@ -193,7 +203,9 @@ const ss_method ss_method_inpainting = {
     .recipes = recipes,
     .changes =
         "ResNet in place of AlexNet; the overlap of the centre's border scales with the picture (7 pixels of a "
-        "hole of 64); random shapes are thresholded smooth noise, not outlines of PASCAL's objects",
+        "hole of 64); random shapes are thresholded smooth noise, not outlines of PASCAL's objects; with random masks "
+        "the "
+        "adversary sees the completed picture",
     .score = {"PSNR of what was missing, in dB", true, false, NULL},
     .players = {"backbone.|bottleneck.|decoder.", "discriminator."},
     .player_rates = {1.0, 0.1},

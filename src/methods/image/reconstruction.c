@@ -1,6 +1,7 @@
 #include "methods/image/reconstruction.h"
 
 #include "methods/decoder.h"
+#include "methods/image_quality.h"
 #include "methods/sheet.h"
 
 ss_status ss_reconstruction_view(const ss_task *task, ss_sample *sample, ss_random *random, float *out,
@@ -27,22 +28,13 @@ ss_tensor *ss_autoencoder(ss_build *build, ss_tensor *pictures, int code) {
   return ss_cast(graph, ss_picture_decoder(graph, map, &decoder, "decoder"), SS_F32);
 }
 
-/* Each picture's mean squared error, (N), in pixels of 0 to 1. */
-static ss_tensor *squared_errors(ss_graph *graph, ss_tensor *prediction, ss_tensor *target, ss_tensor *weights) {
-  ss_tensor *difference =
-      ss_subtract(graph, ss_cast(graph, ss_stop_gradient(graph, prediction), SS_F32), ss_cast(graph, target, SS_F32));
-  difference = ss_multiply(graph, difference, ss_graph_constant(graph, ss_shape_of(3), ss_imagenet_deviation));
-  ss_tensor *squares = ss_square(graph, difference);
-  if (weights) {
-    squares = ss_multiply(graph, squares, weights);
-  }
-  return ss_reduce_mean(graph, squares, 0xe, false);
-}
-
 ss_tensor *ss_psnr_normalised(ss_graph *graph, ss_tensor *prediction, ss_tensor *target, ss_tensor *weights) {
-  const float decibels = -4.34294482f, least = 1e-10f; /* 10 / ln 10 */
-  ss_tensor *errors = ss_affine(graph, squared_errors(graph, prediction, target, weights), 1.0f, least);
-  return ss_affine(graph, ss_reduce_mean(graph, ss_log(graph, errors), 1, false), decibels, 0.0f);
+  ss_tensor *scale = ss_graph_constant(graph, ss_shape_of(3), ss_imagenet_deviation);
+  if (weights) {
+    scale = ss_multiply(graph, ss_sqrt(graph, weights), scale);
+  }
+  ss_tensor *a = ss_multiply(graph, ss_cast(graph, ss_stop_gradient(graph, prediction), SS_F32), scale);
+  return ss_psnr_mean(graph, a, ss_multiply(graph, ss_cast(graph, target, SS_F32), scale), 1.0f);
 }
 
 void ss_reconstruction_score(ss_build *build, ss_tensor *prediction, ss_tensor *target, ss_tensor *weights) {

@@ -60,14 +60,13 @@ class Case:
 
 
 def decoder_of_a_map():
-    """3x3 with 40 channels to 10x10: 3, 5, 10."""
+    """3x3 with 34 channels to 10x10: 3, 5, 10."""
     case = Case()
-    x = first(case.input(0, normal(2, 3, 3, 40)))
-    x = F.conv_transpose2d(x, case.parameter("decoder.up1.weight", 40, 20, 4, 4), None, 2, 1)[:, :, :5, :5]
+    x = first(case.input(0, normal(2, 3, 3, 34)))
+    x = F.conv_transpose2d(x, case.parameter("decoder.up1.weight", 34, 17, 4, 4), None, 2, 1)[:, :, :5, :5]
     x = F.relu(case.norm("decoder.norm1", x))
-    x = F.conv_transpose2d(x, case.parameter("decoder.last.weight", 20, 2, 4, 4), case.parameter("decoder.last.bias", 2),
-                           2, 1)
-    return case.done(last(x))
+    weight, bias = case.parameter("decoder.last.weight", 17, 2, 4, 4), case.parameter("decoder.last.bias", 2)
+    return case.done(last(F.conv_transpose2d(x, weight, bias, 2, 1)))
 
 
 def decoder_of_a_vector():
@@ -88,9 +87,8 @@ def decoder_of_an_uneven_map():
     case = Case()
     x = first(case.input(0, normal(2, 2, 3, 4)))
     x = F.interpolate(x, size=(4, 4), mode="bilinear", align_corners=False)
-    x = F.conv_transpose2d(x, case.parameter("decoder.last.weight", 4, 3, 4, 4), case.parameter("decoder.last.bias", 3),
-                           2, 1)
-    return case.done(last(x))
+    weight, bias = case.parameter("decoder.last.weight", 4, 3, 4, 4), case.parameter("decoder.last.bias", 3)
+    return case.done(last(F.conv_transpose2d(x, weight, bias, 2, 1)))
 
 
 def discriminator():
@@ -100,7 +98,8 @@ def discriminator():
     x = F.leaky_relu(F.conv2d(x, case.parameter("discriminator.conv1.weight", 4, 3, 4, 4), None, 2, 1), 0.2)
     x = F.conv2d(x, case.parameter("discriminator.conv2.weight", 8, 4, 4, 4), None, 2, 1)
     x = last(F.leaky_relu(case.norm("discriminator.norm2", x), 0.2)).reshape(3, -1)
-    return case.done(x @ case.parameter("discriminator.logit.weight", 1, 128).T + case.parameter("discriminator.logit.bias", 1))
+    weight = case.parameter("discriminator.logit.weight", 1, 128)
+    return case.done(x @ weight.T + case.parameter("discriminator.logit.bias", 1))
 
 
 def adversarial(of):
@@ -117,11 +116,46 @@ def channelwise():
     """A fully connected layer in each channel of a 3x2 map, then a 1x1 convolution (Pathak et al. 2016, section 3.1)."""
     case = Case()
     x = case.input(0, normal(4, 3, 2, 5))
-    weight, bias = case.parameter("bottleneck.channelwise.weight", 5, 6, 6), case.parameter("bottleneck.channelwise.bias", 5, 6)
-    y = torch.einsum("nic,coi->noc", x.reshape(4, 6, 5), weight) + bias.T
-    y = F.relu(case.norm("bottleneck.norm1", y.reshape(4, 3, 2, 5).permute(0, 3, 1, 2)))
+    weight = case.parameter("bottleneck.channelwise.weight", 5, 6, 6)
+    bias = case.parameter("bottleneck.channelwise.bias", 5, 1, 6)
+    channels = [F.linear(x.reshape(4, 6, 5)[:, :, c], weight[c], bias[c, 0]) for c in range(5)]
+    y = torch.stack(channels, 1).reshape(4, 5, 3, 2)
     y = F.conv2d(y, case.parameter("bottleneck.mix.weight", 5, 5, 1, 1))
-    return case.done(last(F.relu(case.norm("bottleneck.norm2", y))))
+    return case.done(last(F.relu(case.norm("bottleneck.norm", y))))
+
+
+def joint():
+    """Two players on (3, 2, 2, 4) maps of what is seen: a bottleneck and a decoder against a discriminator. Each
+    player's loss and the gradients of its own parameters (Pathak et al. 2016, equations 1 to 3)."""
+    case = Case()
+    seen, real = normal(3, 2, 2, 4), normal(3, 8, 8, 3)
+    weights = (normal(3, 8, 8, 1).abs() * 2).float().double()
+    weight = case.parameter("bottleneck.channelwise.weight", 4, 4, 4)
+    bias = case.parameter("bottleneck.channelwise.bias", 4, 1, 4)
+    y = torch.stack([F.linear(seen.reshape(3, 4, 4)[:, :, c], weight[c], bias[c, 0]) for c in range(4)], 1)
+    y = F.conv2d(y.reshape(3, 4, 2, 2), case.parameter("bottleneck.mix.weight", 4, 4, 1, 1))
+    y = F.relu(case.norm("bottleneck.norm", y))
+    y = F.conv_transpose2d(y, case.parameter("decoder.up1.weight", 4, 16, 4, 4), None, 2, 1)
+    y = F.relu(case.norm("decoder.norm1", y))
+    weight, bias = case.parameter("decoder.last.weight", 16, 3, 4, 4), case.parameter("decoder.last.bias", 3)
+    made = last(F.conv_transpose2d(y, weight, bias, 2, 1))
+    conv = case.parameter("discriminator.conv1.weight", 4, 3, 4, 4)
+    logit, offset = case.parameter("discriminator.logit.weight", 1, 64), case.parameter("discriminator.logit.bias", 1)
+
+    def judge(pictures):
+        x = last(F.leaky_relu(F.conv2d(first(pictures), conv, None, 2, 1), 0.2))
+        return torch.sigmoid(x.reshape(3, -1) @ logit.T + offset)
+
+    reconstruction = (weights * (made - real) ** 2).mean()
+    adversarial = -judge(made).log().mean()
+    first_loss = 0.9 * reconstruction + 0.3 * adversarial
+    second_loss = -judge(real).log().mean() - (1 - judge(made)).log().mean()
+    arrays = {k: v for k, v in case.arrays.items()}
+    arrays.update(seen=seen, real=real, weights=weights, losses=torch.stack([first_loss, second_loss]))
+    for name, leaf in case.leaves.items():
+        loss = second_loss if name.startswith("discriminator") else first_loss
+        arrays["gradient." + name] = torch.autograd.grad(loss, leaf, retain_graph=True)[0]
+    return arrays
 
 
 def main():
@@ -134,6 +168,7 @@ def main():
         "non_saturating": adversarial(lambda real, made: -made.log().mean()),
         "minimax": adversarial(lambda real, made: (1 - made).log().mean()),
         "channelwise": channelwise(),
+        "joint": joint(),
     }
     support.write_goldens(os.path.join(here, "reconstruction"), cases)
 
