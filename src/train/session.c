@@ -270,6 +270,7 @@ ss_status ss_session_record(ss_session *session, ss_error *error) {
 /* A loader thread: one sample's views. */
 static ss_status make_sample(ss_session *session, int worker, uint32_t epoch, uint32_t index, bool held_out,
                              const ss_image *image, void *slot, ss_error *error) {
+  ss_worker *own = &session->workers[held_out ? session->worker_count + worker : worker];
   ss_sample sample = {.image = image,
                       .label = ss_source_label(session->source, index),
                       .epoch = epoch,
@@ -277,8 +278,8 @@ static ss_status make_sample(ss_session *session, int worker, uint32_t epoch, ui
                       .rank = session->ranks[index],
                       .held_out = held_out,
                       .seed = session->task.seed,
-                      .scratch = &session->workers[worker].scratch,
-                      .work = session->workers[worker].work};
+                      .scratch = &own->scratch,
+                      .work = own->work};
   return session->task.method->views(&session->task, &sample, slot, error);
 }
 
@@ -320,7 +321,7 @@ ss_status ss_session_make_workers(ss_session *session, ss_error *error) {
     return SS_OK;
   }
   session->worker_count = (int)ss_settings_int(session->config->settings, "threads");
-  return ss_alloc((void **)&session->workers, (size_t)session->worker_count, sizeof *session->workers, "the loader",
+  return ss_alloc((void **)&session->workers, (size_t)session->worker_count + 1, sizeof *session->workers, "the loader",
                   error);
 }
 
@@ -401,7 +402,7 @@ static void close_recorded(ss_recorded *recorded) {
 
 void ss_session_close(ss_session *session) {
   ss_loader_free(session->loader);
-  for (int i = 0; i < session->worker_count && session->workers; i++) {
+  for (int i = 0; i <= session->worker_count && session->workers; i++) {
     ss_scratch_free(&session->workers[i].scratch);
     for (int k = 0; k < SS_WORK_IMAGES; k++) {
       ss_image_free(&session->workers[i].work[k]);

@@ -44,8 +44,8 @@ typedef struct ss_session {
   int player_count;
   ss_recorded evaluation; /* plan NULL: the method has no score, or there is nothing to measure it on */
   ss_loader *loader;
-  ss_worker *workers;
-  int worker_count;
+  ss_worker *workers; /* the training loader's threads', and after them that of scoring, which goes on beside them */
+  int worker_count;   /* of the training loader */
   int64_t step, batches, steps, steps_per_epoch;
   int accumulate;
 } ss_session;
