@@ -146,6 +146,7 @@ typedef struct ss_method {
   const char *defaults;     /* training options that differ from the general ones: "lr=0.06 epochs=200" */
   const ss_recipe *recipes; /* ended by a zeroed one; NULL: none */
   const char *changes;      /* what differs from the paper for small images; NULL: nothing */
+  int smallest_size;        /* pixels a side that it needs; 0: any */
   bool needs_labels;
   bool untrained; /* nothing is learned: the run is its initialisation */
   ss_score score;

@@ -220,9 +220,9 @@ ss_status ss_sheet_of_pictures(const ss_sheet_row *rows, int row_count, int batc
   return status;
 }
 
-static int largest_of_four(const float *values) {
+int ss_largest_of(const float *values, int count) {
   int best = 0;
-  for (int i = 1; i < 4; i++) {
+  for (int i = 1; i < count; i++) {
     best = values[i] > values[best] ? i : best;
   }
   return best;
@@ -235,7 +235,7 @@ ss_status ss_sheet_of_rotations(const ss_task *task, const ss_shown *shown, ss_i
   for (int row = 0; shown->prediction && row < task->inputs[0].views; row++) {
     for (int column = 0; column < columns; column++) {
       const int index = row * shown->batch + column;
-      const int predicted = largest_of_four(shown->prediction + 4 * (ptrdiff_t)index);
+      const int predicted = ss_largest_of(shown->prediction + 4 * (ptrdiff_t)index, 4);
       const uint8_t *colour = predicted == labels[index] ? ss_colour_right : ss_colour_wrong;
       ss_sheet_frame(out, tile, column, row, colour);
       ss_sheet_arrow(out, tile, column, row, predicted, colour);

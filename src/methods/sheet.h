@@ -22,6 +22,9 @@ int ss_sheet_columns(int batch);
 
 extern const uint8_t ss_colour_right[3], ss_colour_wrong[3];
 
+/* The index of the largest of `count` numbers, of equals the first: the class that logits predict. */
+int ss_largest_of(const float *values, int count);
+
 /* The views of up to twelve samples, one column a sample, one row a view, of the image input `input`. */
 ss_status ss_sheet_of_views(const ss_task *task, const ss_shown *shown, int input, ss_image *out, ss_error *error);
 /* A row of a sheet of pictures: one float32 picture (height, width, channels) a sample, one after the other; a pixel is

@@ -9,6 +9,11 @@
 
 enum { SIZE = 32, BATCH = 4 };
 
+/* A method that needs larger pictures than most gets them. */
+static int size_for(const ss_method *method) {
+  return method->smallest_size > SIZE ? method->smallest_size : SIZE;
+}
+
 static void every_method_is_complete(void **state) {
   (void)state;
   const ss_method *const *table = ss_methods();
@@ -50,7 +55,7 @@ static void slots_do_not_overlap(void **state) {
   (void)state;
   for (const ss_method *const *method = ss_methods(); *method; method++) {
     support_task task;
-    support_configure(&task, (*method)->name, SIZE, BATCH, "");
+    support_configure(&task, (*method)->name, size_for(*method), BATCH, "");
     assert_in_range(task.task.input_count, 1, SS_MAX_METHOD_INPUTS);
     char *slot = calloc(1, ss_slot_bytes(&task.task));
     assert_non_null(slot);
@@ -73,7 +78,7 @@ static void views_depend_on_seed_epoch_and_sample_alone(void **state) {
   ss_image picture = support_picture(50, 40, 1);
   for (const ss_method *const *method = ss_methods(); *method; method++) {
     support_task task;
-    support_configure(&task, (*method)->name, SIZE, BATCH, "");
+    support_configure(&task, (*method)->name, size_for(*method), BATCH, "");
     const size_t bytes = ss_slot_bytes(&task.task);
     void *first = support_views(&task, &picture, 1, 2, 3, 4);
     void *again = support_views(&task, &picture, 1, 2, 3, 4);
@@ -135,7 +140,9 @@ static void expect_gradients(const ss_build *build, const ss_parameters *paramet
 
 static void record_and_run(const char *name) {
   support_task task;
-  support_configure(&task, name, SIZE, BATCH, "");
+  const ss_method *method = NULL;
+  assert_int_equal(ss_method_find(name, &method, NULL), SS_OK);
+  support_configure(&task, name, size_for(method), BATCH, "");
   ss_parameters *parameters = ss_parameters_new(1);
   ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true});
   ss_build build = {.task = &task.task, .graph = graph, .batch = BATCH};

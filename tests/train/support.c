@@ -77,6 +77,11 @@ ss_config *support_config(const char *method, const char *data, ...) {
   for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
     assert_int_equal(ss_settings_set_pair(config->settings, small[i], &error), SS_OK);
   }
+  if (config->method->smallest_size > 16) {
+    char size[32];
+    snprintf(size, sizeof size, "size=%d", config->method->smallest_size);
+    assert_int_equal(ss_settings_set_pair(config->settings, size, &error), SS_OK);
+  }
   va_list pairs;
   va_start(pairs, data);
   for (const char *pair = va_arg(pairs, const char *); pair; pair = va_arg(pairs, const char *)) {
