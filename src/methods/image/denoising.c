@@ -8,7 +8,7 @@ static const ss_option options[] = {
     {"noise", SS_OPTION_CHOICE, "masking", "what is done to the picture", 0, 0, "gaussian|masking|salt-and-pepper"},
     {"noise_level", SS_OPTION_FRACTION, NULL,
      "deviation, pixels being 0 to 1 (gaussian, default 0.25), or share of pixels destroyed (default 0.5)", 0, 0, NULL},
-    {"code", SS_OPTION_INT, "0", "numbers that a picture is reduced to (0: the backbone's last map)", 0, 65536, NULL},
+    {"code", SS_OPTION_INT, "128", "numbers that a picture is reduced to (0: the backbone's last map)", 0, 65536, NULL},
     SS_RECONSTRUCTION_VIEW_OPTIONS,
     {0}};
 
