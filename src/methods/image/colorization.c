@@ -236,7 +236,8 @@ const ss_method ss_method_colorization = {
         "three times and a decoder in place of dilated convolutions; random crops of any size; the prior is "
         "that of the data; with global=1 the vector joins at the backbone's last map; hints=N reveals as many "
         "to every picture",
-    .score = {"distance of the colours from the true ones in ab of Lab, weighted as in the loss", false, false, NULL},
+    .score = {"distance of the colours from the true ones in ab of Lab, weighted as in the loss", false, false, NULL,
+              false},
     .survey_pictures = 500,
     .configure = configure,
     .release = release,
