@@ -42,7 +42,7 @@ const ss_method ss_method_autoencoder = {
     .changes =
         "a convolutional encoder and decoder with batch norm, trained from the start: no layer-wise pretraining "
         "by restricted Boltzmann machines; squared error; Adam; random crops",
-    .score = {"PSNR of the reconstruction, in dB", true, false, NULL},
+    .score = {"PSNR of the reconstruction, in dB", true, false, NULL, false},
     .configure = configure,
     .views = views,
     .loss = loss,

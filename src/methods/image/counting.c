@@ -160,7 +160,7 @@ const ss_method ss_method_counting = {
     .changes =
         "tiles and down-sampled picture have half of --size, the paper's 227 px against 114; a random resized crop "
         "before; ResNet with batch norm, whose inner fully connected layers are as wide as its output",
-    .score = {"the picture found among the batch's by its tiles' summed counts", true, true, chance},
+    .score = {"the picture found among the batch's by its tiles' summed counts", true, true, chance, false},
     .configure = configure,
     .views = views,
     .loss = loss,

@@ -98,7 +98,7 @@ const ss_method ss_method_denoising = {
     .changes =
         "a convolutional encoder and decoder trained at once, not layer by layer; noise destroys whole pixels, so "
         "that no channel gives another away; squared error; Adam; random crops",
-    .score = {"PSNR of the cleaned picture, in dB", true, false, NULL},
+    .score = {"PSNR of the cleaned picture, in dB", true, false, NULL, false},
     .configure = configure,
     .views = views,
     .loss = loss,

@@ -206,7 +206,7 @@ const ss_method ss_method_inpainting = {
         "hole of 64); random shapes are thresholded smooth noise, not outlines of PASCAL's objects; with random masks "
         "the "
         "adversary sees the completed picture",
-    .score = {"PSNR of what was missing, in dB", true, false, NULL},
+    .score = {"PSNR of what was missing, in dB", true, false, NULL, false},
     .players = {"backbone.|bottleneck.|decoder.", "discriminator."},
     .player_rates = {1.0, 0.1},
     .configure = configure,

@@ -171,7 +171,7 @@ const ss_method ss_method_jigsaw = {
         "a random resized crop in place of the central one, 100 permutations, channels moved by two 64ths of a "
         "tile; ResNet in place of AlexNet's layers, one hidden layer of 512",
     .smallest_size = 48,
-    .score = {"accuracy of the permutation", true, true, chance},
+    .score = {"accuracy of the permutation", true, true, chance, false},
     .configure = configure,
     .release = release,
     .views = views,

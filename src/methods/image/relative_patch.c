@@ -162,7 +162,7 @@ const ss_method ss_method_relative_patch = {
         "patches of a quarter of a random resized crop, gaps of 0.4 of a patch; ResNet in place of AlexNet's "
         "layers, one hidden layer of 512",
     .smallest_size = 48,
-    .score = {"accuracy of the neighbour's position", true, true, chance},
+    .score = {"accuracy of the neighbour's position", true, true, chance, false},
     .configure = configure,
     .release = release,
     .views = views,

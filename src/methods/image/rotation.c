@@ -56,7 +56,7 @@ const ss_method ss_method_rotation = {
     .defaults = "optimizer=sgd lr=0.06 momentum=0.9 weight_decay=5e-4 schedule=cosine warmup=0",
     .recipes = recipes,
     .changes = "a random resized crop before the turns; ResNet in place of the network in network",
-    .score = {"accuracy of the predicted rotation", true, true, chance},
+    .score = {"accuracy of the predicted rotation", true, true, chance, false},
     .configure = configure,
     .views = views,
     .loss = loss,

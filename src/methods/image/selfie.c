@@ -196,7 +196,7 @@ const ss_method ss_method_selfie = {
         "the patch network is the whole backbone on patches of a quarter of the picture's side, not three "
         "stages of ResNet-50; dot products divided by the square root of the dimensions",
     .smallest_size = 32,
-    .score = {"accuracy of the masked patch found", true, true, chance},
+    .score = {"accuracy of the masked patch found", true, true, chance, false},
     .configure = configure,
     .release = release,
     .views = views,

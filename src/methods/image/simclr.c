@@ -101,7 +101,7 @@ const ss_method ss_method_simclr = {
     .recipes = recipes,
     .changes =
         "up to 64 px: 3x3 stem, no blur; batch norm after the projector's last layer; SGD (lightly's CIFAR-10 setting)",
-    .score = {"the other view found among all views of the batch", true, true, chance},
+    .score = {"the other view found among all views of the batch", true, true, chance, false},
     .configure = configure,
     .release = release,
     .views = views,

@@ -241,7 +241,7 @@ const ss_method ss_method_split_brain = {
     .changes =
         "bins are predicted at a quarter of the size, from means there; two half ResNets and decoders in place "
         "of a split AlexNet; a random resized crop; soft encoding for lightness too",
-    .score = {"the right bins, mean of colour (313) and lightness (50)", true, true, NULL},
+    .score = {"the right bins, mean of colour (313) and lightness (50)", true, true, NULL, false},
     .survey_pictures = 1000,
     .configure = configure,
     .release = release,

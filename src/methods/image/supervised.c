@@ -45,7 +45,7 @@ const ss_method ss_method_supervised = {
     .options = options,
     .defaults = "optimizer=sgd lr=0.1 momentum=0.9 weight_decay=5e-4 schedule=cosine warmup=0",
     .needs_labels = true,
-    .score = {"accuracy of the class", true, true, chance},
+    .score = {"accuracy of the class", true, true, chance, false},
     .configure = configure,
     .views = views,
     .loss = loss,
