@@ -231,8 +231,8 @@ static void shows_a_model_its_input(void **unused) {
     support_ok(ss_model_write(path, model->parameters, "backbone.", &model->backbone, false, &error), &error);
     ss_model *of_run = support_model(run), *of_file = support_model(path);
     ss_features from_run = extract(of_run, source, &options), from_file = extract(of_file, source, &options);
-    assert_true(largest_difference(&features, &from_run) == 0.0);
-    assert_true(largest_difference(&features, &from_file) == 0.0);
+    assert_true(largest_difference(&features, &from_run) < 1e-4); /* kernels may be others */
+    assert_true(largest_difference(&features, &from_file) < 1e-4);
     expect_encoded(path, source, &features);
     ss_features_free(&features);
     ss_features_free(&from_run);

@@ -156,7 +156,7 @@ const ss_method ss_method_counting = {
     .summary = "what a picture holds is what its four quarters hold together",
     .paper = {"Representation Learning by Learning to Count", "Noroozi, Pirsiavash, Favaro", "ICCV 2017"},
     .options = options,
-    .defaults = "optimizer=adam lr=1e-3 weight_decay=0 schedule=cosine warmup=0",
+    .defaults = "optimizer=adam lr=3e-3 weight_decay=0 schedule=cosine warmup=0",
     .changes =
         "tiles and down-sampled picture have half of --size, the paper's 227 px against 114; a random resized crop "
         "before; ResNet with batch norm, whose inner fully connected layers are as wide as its output",
