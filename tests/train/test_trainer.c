@@ -109,6 +109,26 @@ static void test_resumes_to_the_same_bits(void **state) {
   check_resume("simclr", 7);
 }
 
+/* Scores are measured while the loader's threads go on making batches: they share no memory. */
+static void test_scoring_changes_nothing(void **state) {
+  (void)state;
+  const char *const often[] = {"0", "1"};
+  char *paths[2];
+  for (int i = 0; i < 2; i++) {
+    char pair[32];
+    ss_train_result result;
+    ss_error error = {""};
+    snprintf(pair, sizeof pair, "knn-every=%s", often[i]);
+    paths[i] = support_path(folder, i ? "scored" : "unscored");
+    ss_config *config = support_config("rotation", data, "steps=70", "threads=2", pair, NULL);
+    assert_int_equal(support_train(config, paths[i], false, 0, &result, &error), SS_OK);
+    ss_config_free(config);
+  }
+  support_same_file(paths[0], paths[1], "backbone.safetensors");
+  free(paths[0]);
+  free(paths[1]);
+}
+
 static void test_resumes_between_accumulated_batches(void **state) {
   (void)state;
   ss_train_result result;
@@ -219,6 +239,7 @@ int main(void) {
                                      cmocka_unit_test(test_same_seed_same_bits),
                                      cmocka_unit_test(test_another_seed_other_bits),
                                      cmocka_unit_test(test_resumes_to_the_same_bits),
+                                     cmocka_unit_test(test_scoring_changes_nothing),
                                      cmocka_unit_test(test_resumes_between_accumulated_batches),
                                      cmocka_unit_test(test_metrics_have_each_step_once),
                                      cmocka_unit_test(test_existing_run_needs_resume),
