@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const ss_flag flags[] = {{"json", 0, NULL, "print one JSON object"}, {"help", 'h', NULL, "this text"}, {0}};
 
@@ -12,9 +13,29 @@ static void print_option(const ss_option *option) {
   printf("  %-20s %-10s %s\n", option->name, option->standard ? option->standard : "-", option->help);
 }
 
+/* Words of a paragraph, in lines of at most 100 characters; later lines are indented by two. */
+static void print_wrapped(const char *label, const char *text) {
+  enum { most = 100 };
+  int column = printf("%s", label);
+  while (*text) {
+    const int length = (int)strcspn(text, " ");
+    if (column > 2 && column + 1 + length > most) {
+      column = printf("\n  ") - 1;
+    } else if (column > 2) {
+      column += printf(" ");
+    }
+    column += printf("%.*s", length, text);
+    text += length;
+    text += strspn(text, " ");
+  }
+  printf("\n");
+}
+
 static void print_method(const ss_method *method) {
-  printf("%s: %s\n\n  %s.\n  %s. %s.\n\n", method->name, method->summary, method->paper.title, method->paper.authors,
-         method->paper.venue);
+  char label[64];
+  snprintf(label, sizeof label, "%s:", method->name);
+  print_wrapped(label, method->summary);
+  printf("\n  %s.\n  %s. %s.\n\n", method->paper.title, method->paper.authors, method->paper.venue);
   if (method->options && method->options->name) {
     printf("Options (--set key=value):\n");
     for (const ss_option *option = method->options; option->name; option++) {
@@ -33,10 +54,10 @@ static void print_method(const ss_method *method) {
     printf("Training defaults: %s\n", method->defaults);
   }
   if (method->changes) {
-    printf("Changed from the paper for small images: %s\n", method->changes);
+    print_wrapped("Changed from the paper for small images:", method->changes);
   }
   if (method->score.what) {
-    printf("Pretext score: %s\n", method->score.what);
+    print_wrapped("Pretext score:", method->score.what);
   }
 }
 
