@@ -75,7 +75,7 @@ static void slots_do_not_overlap(void **state) {
 
 static void views_depend_on_seed_epoch_and_sample_alone(void **state) {
   (void)state;
-  ss_image picture = support_picture(50, 40, 1);
+  ss_image picture = support_picture(150, 120, 1); /* of many places, so that no two draws agree */
   for (const ss_method *const *method = ss_methods(); *method; method++) {
     support_task task;
     support_configure(&task, (*method)->name, size_for(*method), BATCH, "");
