@@ -43,6 +43,10 @@ static ss_status take_samples(ss_session *session, ss_error *error) {
   if (most > 0 && most < (int64_t)session->train.count) {
     session->train.count = (uint32_t)most;
   }
+  if (session->train.count < 2 && !method->untrained) {
+    return ss_fail(error, SS_FAILED, "there is %s picture to train on: %s; give it more of them",
+                   session->train.count ? "only one" : "no", session->config->data);
+  }
   if (method->score.of_training) {
     ss_subset_free(&session->held);
     SS_TRY(ss_alloc((void **)&session->held.samples, session->train.count, sizeof *session->held.samples, "the samples",

@@ -73,6 +73,22 @@ static void test_same_seed_same_bits(void **state) {
   }
 }
 
+static void test_one_picture_is_refused(void **state) {
+  (void)state;
+  char *alone = support_path(folder, "alone");
+  char *one = support_pictures(alone, 1);
+  char *out = support_path(folder, "of-one");
+  ss_config *config = support_config("transformation", one, "steps=1", NULL);
+  ss_train_result result;
+  ss_error error = {""};
+  assert_int_equal(support_train(config, out, false, 0, &result, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "only one picture"));
+  ss_config_free(config);
+  free(alone);
+  free(one);
+  free(out);
+}
+
 static void test_another_seed_other_bits(void **state) {
   (void)state;
   ss_train_result one, other;
@@ -237,6 +253,7 @@ static void test_optimizers_train(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_learns_rotation),
                                      cmocka_unit_test(test_same_seed_same_bits),
+                                     cmocka_unit_test(test_one_picture_is_refused),
                                      cmocka_unit_test(test_another_seed_other_bits),
                                      cmocka_unit_test(test_resumes_to_the_same_bits),
                                      cmocka_unit_test(test_scoring_changes_nothing),
