@@ -105,7 +105,7 @@ void support_expect_near(const ss_safetensors *golden, const char *key, const ch
 /* The golden's gradients: how many, and the median of their norms. A gradient that is zero but for rounding (that of a
  * bias before a norm) is measured by it. */
 static size_t count_gradients(const ss_safetensors *golden, const char *key, double *median) {
-  double norms[MOST_PARAMETERS];
+  double norms[MOST_PARAMETERS] = {0.0};
   size_t count = 0;
   char prefix[64];
   snprintf(prefix, sizeof prefix, "%s.gradient.", key);

@@ -67,8 +67,9 @@ static void soft_encoding(void **state) {
 static void nearest_everywhere(void **state) {
   (void)state;
   ss_colour_centres *centres = ss_colour_bins();
-  for (float a = -131.3f; a < 132; a += 1.9f) {
-    for (float b = -131.7f; b < 132; b += 1.7f) {
+  for (int i = 0; i < 139; i++) {
+    for (int j = 0; j < 156; j++) {
+      const float a = -131.3f + 1.9f * (float)i, b = -131.7f + 1.7f * (float)j;
       int32_t bins[5];
       float shares[5];
       const float ab[2] = {a, b};

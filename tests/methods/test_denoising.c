@@ -51,6 +51,10 @@ static void gaussian_noise_is_gaussian(void **state) {
   with_noise("noise=gaussian noise_level=0.5", 0.5, is_gaussian);
 }
 
+static bool pixel_differs(const float *a, const float *b) {
+  return a[0] != b[0] || a[1] != b[1] || a[2] != b[2];
+}
+
 /* How many whole pixels have the value; all others are as they were. */
 static double share_of(const float *corrupted, const float *clean, float value) {
   int found = 0;
@@ -59,7 +63,7 @@ static double share_of(const float *corrupted, const float *clean, float value) 
     for (int c = 0; c < 3; c++) {
       is_value &= fabsf(pixel(corrupted, 3 * i + c) - value) < 1e-5f;
     }
-    found += is_value && memcmp(corrupted + 3 * i, clean + 3 * i, 3 * sizeof(float)) != 0;
+    found += is_value && pixel_differs(corrupted + 3 * i, clean + 3 * i);
   }
   return (double)found / PIXELS;
 }
@@ -67,7 +71,7 @@ static double share_of(const float *corrupted, const float *clean, float value) 
 static int changed(const float *corrupted, const float *clean) {
   int count = 0;
   for (int i = 0; i < PIXELS; i++) {
-    count += memcmp(corrupted + 3 * i, clean + 3 * i, 3 * sizeof(float)) != 0;
+    count += pixel_differs(corrupted + 3 * i, clean + 3 * i);
   }
   return count;
 }

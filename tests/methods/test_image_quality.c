@@ -40,7 +40,7 @@ static void as_scikit_image(void **state) {
     const pair *of = &pairs[i];
     const float *a, *b;
     support_golden *golden = open_pair(of, &a, &b);
-    const size_t count = (size_t)(of->height * of->width * of->channels);
+    const size_t count = (size_t)of->height * (size_t)of->width * (size_t)of->channels;
     assert_true(fabs(ss_psnr(a, b, count, of->range) - number(golden, "psnr")) < 1e-5);
     for (ss_ssim_window window = SS_SSIM_UNIFORM; window <= SS_SSIM_GAUSSIAN; window++) {
       double ssim = 0.0;

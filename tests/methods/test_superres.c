@@ -250,7 +250,7 @@ static double *keep_gradients(const run *r) {
   for (size_t i = 0; i < ss_graph_gradient_count(r->graph); i++) {
     count += ss_graph_gradient_parameter(r->graph, i)->count;
   }
-  double *kept = malloc((size_t)count * sizeof *kept), *next = kept;
+  double *kept = calloc((size_t)count + 1, sizeof *kept), *next = kept; /* never of nothing */
   assert_non_null(kept);
   for (size_t i = 0; i < ss_graph_gradient_count(r->graph); i++) {
     const float *gradient = ss_plan_data(r->plan, ss_graph_gradient_tensor(r->graph, i));
@@ -375,7 +375,7 @@ static void players_train_their_own(void **state) {
 /* Luma without the border, from pictures in -1..1; freed with free(). */
 static float *measured(const float *picture) {
   const int side = SIZE - 8;
-  float *out = calloc((size_t)(side * side), sizeof *out);
+  float *out = calloc((size_t)side * (size_t)side, sizeof *out);
   assert_non_null(out);
   for (int i = 0; i < side * side; i++) {
     const float *pixel = picture + 3 * ((i / side + 4) * SIZE + i % side + 4);
@@ -407,7 +407,7 @@ static void the_score_is_measured_on_luma(void **state) {
       float *own = measured(pictures[k] + i * PIXELS), *high = measured(input_of(&e, HIGH) + i * PIXELS);
       double one = 0.0;
       assert_int_equal(ss_ssim(own, high, side, side, 1, 1.0, SS_SSIM_GAUSSIAN, &one, NULL), SS_OK);
-      psnr += ss_psnr(own, high, (size_t)(side * side), 1.0) / BATCH;
+      psnr += ss_psnr(own, high, (size_t)side * (size_t)side, 1.0) / BATCH;
       ssim += one / BATCH;
       free(own);
       free(high);

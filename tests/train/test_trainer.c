@@ -26,9 +26,7 @@ static int tear_down(void **state) {
 }
 
 /* What some methods need to be quick, or to run at all, on small pictures. */
-static const struct {
-  const char *method, *pairs[2];
-} needs[] = {{"superres", {"size=24", "blocks=1"}}};
+static const struct { const char *method, *pairs[2]; } needs[] = {{"superres", {"size=24", "blocks=1"}}};
 
 static void set_needs(ss_config *config) {
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {

@@ -226,7 +226,7 @@ const ss_method ss_method_superres = {
         "the discriminator is the backbone; the generator adds to the bicubic enlargement (residual=0: it does not) "
         "and is trained with its adversary from the start; pictures are reduced by the bicubic filter; content= "
         "takes a backbone of ours in place of VGG-19; lr 1e-3 in place of 1e-4",
-    .score = {"PSNR of the enlarged pictures' luma in dB, chance: bicubic", true, false, NULL},
+    .score = {"PSNR of the enlarged pictures' luma in dB, chance: bicubic", true, false, NULL, false},
     .players = {"generator.", "backbone.|discriminator."},
     .configure = configure,
     .release = release,
