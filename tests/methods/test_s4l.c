@@ -115,10 +115,15 @@ static void check_sum(const char *pairs, bool rotation, double weight, bool some
   const int32_t *labels = ss_plan_data(run.plan, run.build.inputs[1]);
   double of_class[classes] = {0.0}, of_turn[4] = {0.0};
   const double supervised = cross_entropy(logits, rows, columns, columns - classes, classes, labels, of_class);
-  double self = report(&run, "self_supervised_loss");
+  const float *seen = ss_plan_data(run.plan, run.build.inputs[2]);
+  double self = report(&run, "self_supervised_loss"), share = 0.0; /* of labelled views */
+  for (int i = 0; i < rows; i++) {
+    assert_true(!some_labels || (seen[i] == 1.0f) == (labels[i] >= 0));
+    share += (double)seen[i] / rows;
+  }
   if (rotation) {
     const double turned =
-        cross_entropy(logits, rows, columns, 0, 4, ss_plan_data(run.plan, run.build.inputs[2]), of_turn);
+        cross_entropy(logits, rows, columns, 0, 4, ss_plan_data(run.plan, run.build.inputs[3]), of_turn);
     assert_true(fabs(turned - self) < 1e-4);
     for (int k = 0; k < 4; k++) {
       assert_true(fabs((double)support_gradient(&run, "rotations.bias")[k] - weight * of_turn[k]) < 1e-5);
@@ -126,9 +131,9 @@ static void check_sum(const char *pairs, bool rotation, double weight, bool some
   }
   assert_true(some_labels == (supervised > 0.0));
   assert_true(fabs(report(&run, "supervised_loss") - supervised) < 1e-4);
-  assert_true(fabs((double)support_scalar(&run, run.build.losses[0]) - (supervised + weight * self)) < 1e-4);
+  assert_true(fabs((double)support_scalar(&run, run.build.losses[0]) - (share * supervised + weight * self)) < 1e-4);
   for (int k = 0; k < classes; k++) {
-    assert_true(fabs((double)support_gradient(&run, "classes.bias")[k] - of_class[k]) < 1e-5);
+    assert_true(fabs((double)support_gradient(&run, "classes.bias")[k] - share * of_class[k]) < 1e-5);
   }
   ss_shown shown = {.prediction = logits, .batch = batch};
   for (int i = 0; i < task.task.input_count; i++) {

@@ -22,7 +22,7 @@ static const ss_option options[] = {
     {0}};
 
 /* Inputs of the graph. */
-enum { PICTURES, CLASSES, ROTATIONS };
+enum { PICTURES, CLASSES, LABELLED, ROTATIONS };
 
 typedef struct s4l_state {
   ss_view_options view;
@@ -84,8 +84,9 @@ static ss_status configure(ss_task *task, ss_error *error) {
   const int views = state->rotation ? SS_TURNS : (int)ss_settings_int(settings, "copies");
   task->inputs[PICTURES] = (ss_method_input){"views", SS_F32, ss_shape_of(task->size, task->size, 3), views};
   task->inputs[CLASSES] = (ss_method_input){"classes", SS_I32, {0}, views};
+  task->inputs[LABELLED] = (ss_method_input){"labelled", SS_F32, {0}, views}; /* 1 or 0 */
   task->inputs[ROTATIONS] = (ss_method_input){"rotations", SS_I32, {0}, views};
-  task->input_count = state->rotation ? 3 : 2;
+  task->input_count = state->rotation ? 4 : 3;
   return SS_OK;
 }
 
@@ -119,6 +120,7 @@ static ss_status views(const ss_task *task, ss_sample *sample, void *slot, ss_er
   const bool seen = sample->held_out || (sample->rank < task->samples && state->labelled[sample->rank]);
   for (int v = 0; v < task->inputs[CLASSES].views; v++) {
     *(int32_t *)ss_view_slot(task, slot, CLASSES, v) = seen ? sample->label : -1;
+    *(float *)ss_view_slot(task, slot, LABELLED, v) = seen ? 1.0f : 0.0f;
   }
   return state->rotation ? ss_turned_views(task, &state->view, sample, slot, PICTURES, ROTATIONS, error)
                          : instances(task, sample, slot, error);
@@ -126,9 +128,9 @@ static ss_status views(const ss_task *task, ss_sample *sample, void *slot, ss_er
 
 /* ---- loss ---- */
 
-/* L = L_l + w L_u (equation 1): cross-entropy of the class over the views of labelled pictures, zero when a batch has
- * none of them, and the self-supervised loss over the views of all. The score is that of the first view: upright, or
- * one crop. */
+/* L = L_l + w L_u (equation 1): cross-entropy of the class over the views of labelled pictures, and the self-supervised
+ * loss over the views of all. A view weighs the same in both, as in the paper's batches of as many labelled pictures as
+ * others: so L_l counts by the share of labelled views. The score is that of the first view: upright, or one crop. */
 static void loss(ss_build *build) {
   const ss_task *task = build->task;
   const s4l_state *state = task->state;
@@ -148,8 +150,9 @@ static void loss(ss_build *build) {
     ss_build_report(build, "exemplar_accuracy", ss_nearest_instance_score(graph, z, copies));
   }
   ss_tensor *supervised = ss_cross_entropy(graph, classes, labels, NULL, NULL);
+  ss_tensor *share = ss_reduce_mean(graph, build->inputs[LABELLED], 1u, true);
   const float weight = (float)ss_settings_float(task->settings, "weight");
-  build->losses[0] = ss_add(graph, supervised, ss_affine(graph, self, weight, 0.0f));
+  build->losses[0] = ss_add(graph, ss_multiply(graph, supervised, share), ss_affine(graph, self, weight, 0.0f));
   ss_build_report(build, "supervised_loss", supervised);
   ss_build_report(build, "self_supervised_loss", self);
   build->score =
@@ -204,7 +207,8 @@ const ss_method ss_method_s4l = {
     .options = options,
     .defaults = "optimizer=sgd lr=0.05 momentum=0.9 weight_decay=5e-4 schedule=cosine warmup=0",
     .changes =
-        "labelled and unlabelled pictures come mixed as the data has them, not in batches of equal size; "
+        "labelled and unlabelled pictures come mixed as the data has them, not in batches of equal size, and the "
+        "supervised loss counts by the share of labelled ones; "
         "ResNet-18 in place of a ResNet-50 of fourfold width",
     .needs_labels = true,
     .score = {"accuracy of the class", true, true, chance, false},
