@@ -64,19 +64,6 @@ ss_tensor *ss_batch_norm(ss_graph *graph, ss_tensor *x, const ss_batch_norm_opti
   return y;
 }
 
-static bool wants(const ss_tensor *tensor) {
-  return tensor != NULL && tensor->requires_gradient;
-}
-
-/* The node's next output, of the shape and type of `like` if that wants a gradient, else absent. */
-static ss_tensor *gradient_output(ss_graph *graph, ss_node *node, const ss_tensor *like) {
-  if (!wants(like)) {
-    ss_node_no_output(node);
-    return NULL;
-  }
-  return ss_node_output(graph, node, like->dtype, like->shape);
-}
-
 static void batch_norm_gradient(ss_graph *graph, const ss_node *node, ss_tensor *const *output_gradients,
                                 ss_tensor **input_gradients) {
   ss_tensor *const *in = node->inputs;
@@ -103,10 +90,10 @@ static void batch_norm_gradient(ss_graph *graph, const ss_node *node, ss_tensor 
   if (backward == NULL) {
     return;
   }
-  input_gradients[SS_BN_X] = gradient_output(graph, backward, x);
-  input_gradients[SS_BN_WEIGHT] = gradient_output(graph, backward, in[SS_BN_WEIGHT]);
-  input_gradients[SS_BN_BIAS] = gradient_output(graph, backward, in[SS_BN_BIAS]);
-  input_gradients[SS_BN_RESIDUAL] = gradient_output(graph, backward, in[SS_BN_RESIDUAL]);
+  input_gradients[SS_BN_X] = ss_node_gradient_output(graph, backward, x);
+  input_gradients[SS_BN_WEIGHT] = ss_node_gradient_output(graph, backward, in[SS_BN_WEIGHT]);
+  input_gradients[SS_BN_BIAS] = ss_node_gradient_output(graph, backward, in[SS_BN_BIAS]);
+  input_gradients[SS_BN_RESIDUAL] = ss_node_gradient_output(graph, backward, in[SS_BN_RESIDUAL]);
 }
 
 const ss_operation_definition ss_operation_batch_norm = {"batch_norm", batch_norm_gradient,

@@ -302,6 +302,14 @@ void ss_node_no_output(ss_node *node) {
   }
 }
 
+ss_tensor *ss_node_gradient_output(ss_graph *graph, ss_node *node, const ss_tensor *of) {
+  if (of && of->requires_gradient) {
+    return ss_node_output(graph, node, of->dtype, of->shape);
+  }
+  ss_node_no_output(node);
+  return NULL;
+}
+
 ss_tensor *ss_graph_operation(ss_graph *graph, ss_operation operation, const ss_attributes *attributes,
                               ss_tensor *const *inputs, int input_count, ss_dtype dtype, ss_shape shape) {
   return ss_node_output(graph, ss_graph_node(graph, operation, attributes, inputs, input_count), dtype, shape);

@@ -158,6 +158,9 @@ void ss_graph_drop_removed(ss_graph *graph);
 ss_tensor *ss_node_output(ss_graph *graph, ss_node *node, ss_dtype dtype, ss_shape shape);
 /* Leaves the next output absent (NULL). */
 void ss_node_no_output(ss_node *node);
+/* For gradient rules: the next output, of the shape and type of `of` if that is there and wants a gradient, else absent
+ * (NULL). */
+ss_tensor *ss_node_gradient_output(ss_graph *graph, ss_node *node, const ss_tensor *of);
 /* A node with one output, which it returns. */
 ss_tensor *ss_graph_operation(ss_graph *graph, ss_operation operation, const ss_attributes *attributes,
                               ss_tensor *const *inputs, int input_count, ss_dtype dtype, ss_shape shape);

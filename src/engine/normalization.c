@@ -13,15 +13,6 @@ static ss_tensor *refuse(ss_graph *graph, const ss_tensor *x, const char *what) 
                           ss_shape_text(x->shape, text));
 }
 
-/* The next output, if `of` wants a gradient. */
-static ss_tensor *gradient_output(ss_graph *graph, ss_node *node, const ss_tensor *of) {
-  if (of && of->requires_gradient) {
-    return ss_node_output(graph, node, of->dtype, of->shape);
-  }
-  ss_node_no_output(node);
-  return NULL;
-}
-
 ss_tensor *ss_layer_norm(ss_graph *graph, ss_tensor *x, const char *name) {
   if (!ss_graph_ready(graph, &x, 1)) {
     return NULL;
@@ -45,7 +36,7 @@ static void layer_norm_gradient(ss_graph *graph, const ss_node *node, ss_tensor 
   ss_tensor *inputs[] = {output_gradients[0], in[0], in[1]};
   ss_node *backward = ss_graph_node(graph, SS_OP_LAYER_NORM_BACKWARD, &node->attributes, inputs, 3);
   for (int i = 0; backward && i < 3; i++) {
-    input_gradients[i] = gradient_output(graph, backward, in[i]);
+    input_gradients[i] = ss_node_gradient_output(graph, backward, in[i]);
   }
 }
 

@@ -18,22 +18,13 @@ ss_tensor *ss_prelu(ss_graph *graph, ss_tensor *x, const char *name) {
   return ss_graph_operation(graph, SS_OP_PRELU, NULL, (ss_tensor *[]){x, slope}, 2, x->dtype, x->shape);
 }
 
-/* The next output, if `of` wants a gradient. */
-static ss_tensor *gradient_output(ss_graph *graph, ss_node *node, const ss_tensor *of) {
-  if (of->requires_gradient) {
-    return ss_node_output(graph, node, of->dtype, of->shape);
-  }
-  ss_node_no_output(node);
-  return NULL;
-}
-
 static void prelu_gradient(ss_graph *graph, const ss_node *node, ss_tensor *const *output_gradients,
                            ss_tensor **input_gradients) {
   ss_tensor *x = node->inputs[0];
   ss_tensor *inputs[] = {ss_cast(graph, output_gradients[0], x->dtype), x, node->inputs[1]};
   ss_node *backward = ss_graph_node(graph, SS_OP_PRELU_BACKWARD, NULL, inputs, 3);
   for (int i = 0; backward && i < 2; i++) {
-    input_gradients[i] = gradient_output(graph, backward, node->inputs[i]);
+    input_gradients[i] = ss_node_gradient_output(graph, backward, node->inputs[i]);
   }
 }
 
