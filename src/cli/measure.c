@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "cli/ways_cache.h"
+#include "data/labels.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,37 +89,25 @@ void ss_measurement_close(ss_measurement *measurement) {
 
 ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction, ss_error *error) {
   ss_subset *train = &measurement->train;
-  uint32_t *left = NULL, *order = NULL; /* what each class may still take; positions in a random order */
-  uint8_t *taken = NULL;
-  ss_status status = ss_alloc((void **)&left, (size_t)measurement->classes, sizeof *left, "the classes", error);
-  status = status ? status : ss_alloc((void **)&order, train->count, sizeof *order, "a list of samples", error);
-  status = status ? status : ss_alloc((void **)&taken, train->count, sizeof *taken, "a list of samples", error);
+  int32_t *labels = NULL;
+  bool *taken = NULL;
+  ss_status status = ss_alloc((void **)&labels, train->count, sizeof *labels, "the labels", error);
+  status = status ? status : ss_alloc((void **)&taken, train->count, sizeof *taken, "the labels", error);
   if (status == SS_OK) {
     for (uint32_t i = 0; i < train->count; i++) {
-      left[ss_source_label(measurement->source, train->samples[i])]++;
-      order[i] = i;
-    }
-    for (int c = 0; c < measurement->classes; c++) {
-      const uint32_t quota = (uint32_t)lround(fraction * left[c]);
-      left[c] = quota > 0 ? quota : 1;
+      labels[i] = ss_source_label(measurement->source, train->samples[i]);
     }
     ss_random random = ss_random_stream(measurement->seed, SS_RANDOM_PROBE, UINT32_MAX, 0, 0);
-    ss_random_shuffle(&random, order, train->count);
-    for (uint32_t i = 0; i < train->count; i++) {
-      uint32_t *quota = &left[ss_source_label(measurement->source, train->samples[order[i]])];
-      taken[order[i]] = *quota > 0;
-      *quota -= *quota > 0;
-    }
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < train->count; i++) {
-      if (taken[i]) {
-        train->samples[kept++] = train->samples[i];
-      }
-    }
-    train->count = kept;
+    status = ss_labels_choose(labels, train->count, measurement->classes, fraction, &random, taken, error);
   }
-  free(left);
-  free(order);
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < train->count && status == SS_OK; i++) {
+    if (taken[i]) {
+      train->samples[kept++] = train->samples[i];
+    }
+  }
+  train->count = status == SS_OK ? kept : train->count;
+  free(labels);
   free(taken);
   return status;
 }

@@ -1,12 +1,12 @@
 /* S4L: Self-Supervised Semi-Supervised Learning. Zhai, Oliver, Kolesnikov, Beyer. ICCV 2019. */
 #include "augment/hsv.h"
 #include "base/memory.h"
+#include "data/labels.h"
 #include "methods/image/turns.h"
 #include "methods/method.h"
 #include "methods/sheet.h"
 #include "methods/triplet.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,37 +30,6 @@ typedef struct s4l_state {
   bool *labelled; /* (samples), by rank */
 } s4l_state;
 
-/* Draws each class's labelled pictures: the given share of them, rounded, and at least one. */
-static ss_status choose_labelled(const ss_task *task, double share, bool *labelled, ss_error *error) {
-  uint32_t *order = NULL, *left = NULL;
-  ss_status status = ss_alloc((void **)&order, task->samples, sizeof *order, "the labels", error);
-  if (status == SS_OK) {
-    status = ss_alloc((void **)&left, (size_t)task->classes, sizeof *left, "the labels", error);
-  }
-  for (uint32_t i = 0; i < task->samples && status == SS_OK; i++) {
-    order[i] = i;
-    if (task->labels[i] >= 0) {
-      left[task->labels[i]]++;
-    }
-  }
-  for (int c = 0; c < task->classes && status == SS_OK; c++) {
-    const uint32_t wanted = (uint32_t)lround(share * left[c]);
-    left[c] = wanted > 0 ? wanted : 1;
-  }
-  if (status == SS_OK) {
-    ss_random random = ss_random_stream(task->seed, SS_RANDOM_METHOD, 0, ss_hash_text("s4l labels"), 0);
-    ss_random_shuffle(&random, order, task->samples);
-    for (uint32_t i = 0; i < task->samples; i++) {
-      const int32_t label = task->labels[order[i]];
-      labelled[order[i]] = label >= 0 && left[label] > 0;
-      left[label >= 0 ? label : 0] -= labelled[order[i]];
-    }
-  }
-  free(order);
-  free(left);
-  return status;
-}
-
 static ss_status configure(ss_task *task, ss_error *error) {
   const ss_settings *settings = task->settings;
   if (task->classes < 2) {
@@ -80,7 +49,9 @@ static ss_status configure(ss_task *task, ss_error *error) {
   state->view = ss_view_options_crop(task->size, chosen ? (float)ss_settings_float(settings, "min_scale") : standard);
   SS_TRY(ss_view_options_check(&state->view, error));
   SS_TRY(ss_alloc((void **)&state->labelled, task->samples, sizeof *state->labelled, "the labels", error));
-  SS_TRY(choose_labelled(task, ss_settings_float(settings, "labels"), state->labelled, error));
+  ss_random random = ss_random_stream(task->seed, SS_RANDOM_METHOD, 0, ss_hash_text("s4l labels"), 0);
+  SS_TRY(ss_labels_choose(task->labels, task->samples, task->classes, ss_settings_float(settings, "labels"), &random,
+                          state->labelled, error));
   const int views = state->rotation ? SS_TURNS : (int)ss_settings_int(settings, "copies");
   task->inputs[PICTURES] = (ss_method_input){"views", SS_F32, ss_shape_of(task->size, task->size, 3), views};
   task->inputs[CLASSES] = (ss_method_input){"classes", SS_I32, {0}, views};
@@ -166,14 +137,6 @@ static double chance(const ss_task *task) {
 
 /* ---- pictures ---- */
 
-static int largest(const float *values, int count) {
-  int best = 0;
-  for (int i = 1; i < count; i++) {
-    best = values[i] > values[best] ? i : best;
-  }
-  return best;
-}
-
 /* The views; those of labelled pictures framed by whether the class is right, turned ones with the predicted arrow. */
 static ss_status picture(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error) {
   const s4l_state *state = task->state;
@@ -185,11 +148,11 @@ static ss_status picture(const ss_task *task, const ss_shown *shown, ss_image *o
     const float *logits = shown->prediction + (ptrdiff_t)index * (turns + task->classes);
     const int32_t label = ((const int32_t *)shown->inputs[CLASSES])[index];
     if (label >= 0) {
-      const bool right = largest(logits + turns, task->classes) == label;
+      const bool right = ss_largest_of(logits + turns, task->classes) == label;
       ss_sheet_frame(out, tile, column, row, right ? ss_colour_right : ss_colour_wrong);
     }
     if (turns) {
-      const int turn = largest(logits, turns);
+      const int turn = ss_largest_of(logits, turns);
       const bool right = turn == ((const int32_t *)shown->inputs[ROTATIONS])[index];
       ss_sheet_arrow(out, tile, column, row, turn, right ? ss_colour_right : ss_colour_wrong);
     }
