@@ -9,13 +9,9 @@ enum {
   saturations = 1024 /* steps of the table: a saturation is a quotient of two bytes */
 };
 
-static float between_logarithms(float low, float high, ss_random *random) {
-  return expf(ss_random_between(random, logf(low), logf(high)));
-}
-
 static ss_component_change draw_component(ss_random *random) {
-  ss_component_change change = {.power = between_logarithms(0.25f, 4.0f, random)};
-  change.factor = between_logarithms(0.7f, 1.4f, random);
+  ss_component_change change = {.power = ss_random_between_logarithms(random, 0.25f, 4.0f)};
+  change.factor = ss_random_between_logarithms(random, 0.7f, 1.4f);
   change.offset = ss_random_between(random, -0.1f, 0.1f);
   return change;
 }

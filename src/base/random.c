@@ -60,6 +60,10 @@ float ss_random_between(ss_random *random, float low, float high) {
   return low + (high - low) * ss_random_uniform(random);
 }
 
+float ss_random_between_logarithms(ss_random *random, float low, float high) {
+  return expf(ss_random_between(random, logf(low), logf(high)));
+}
+
 float ss_random_normal(ss_random *random) {
   const double u = (ss_random_bits(random) + 1.0) * 0x1p-32; /* (0, 1] */
   const double v = ss_random_bits(random) * 0x1p-32;

@@ -33,12 +33,13 @@ ss_random ss_random_stream(uint64_t seed, ss_random_purpose purpose, uint32_t ep
  * drawn yet; `count` is a multiple of 4. */
 void ss_random_skip(ss_random *random, uint64_t count);
 
-uint32_t ss_random_bits(ss_random *random);                               /* 32 uniform bits */
-float ss_random_uniform(ss_random *random);                               /* [0, 1), 24 bits */
-float ss_random_between(ss_random *random, float low, float high);        /* [low, high) */
-float ss_random_normal(ss_random *random);                                /* mean 0, deviation 1 (Box-Muller) */
-uint32_t ss_random_below(ss_random *random, uint32_t n);                  /* 0 to n-1, unbiased; n >= 1 */
-void ss_random_shuffle(ss_random *random, uint32_t *items, size_t count); /* Fisher-Yates */
+uint32_t ss_random_bits(ss_random *random);                                   /* 32 uniform bits */
+float ss_random_uniform(ss_random *random);                                   /* [0, 1), 24 bits */
+float ss_random_between(ss_random *random, float low, float high);            /* [low, high) */
+float ss_random_between_logarithms(ss_random *random, float low, float high); /* a factor: its logarithm is uniform */
+float ss_random_normal(ss_random *random);                                    /* mean 0, deviation 1 (Box-Muller) */
+uint32_t ss_random_below(ss_random *random, uint32_t n);                      /* 0 to n-1, unbiased; n >= 1 */
+void ss_random_shuffle(ss_random *random, uint32_t *items, size_t count);     /* Fisher-Yates */
 
 /* One block of Philox4x32-10, for code that needs random access: out = f(counter, key). */
 void ss_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);

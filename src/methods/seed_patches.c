@@ -2,7 +2,6 @@
 
 #include "base/compiler.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,19 +98,15 @@ ss_status ss_seed_places(const ss_image *picture, int side, int count, ss_random
 
 /* ---- transformations ---- */
 
-static float between_logarithms(float low, float high, ss_random *random) {
-  return expf(ss_random_between(random, logf(low), logf(high)));
-}
-
 ss_seed_draw ss_seed_draw_random(ss_random *random) {
   const float most_rotation = 20.0f * 3.14159265f / 180.0f;
-  ss_seed_draw draw = {.scale = between_logarithms(0.7f, 1.4f, random)};
+  ss_seed_draw draw = {.scale = ss_random_between_logarithms(random, 0.7f, 1.4f)};
   for (int i = 0; i < 2; i++) {
     draw.translation[i] = ss_random_between(random, -0.2f, 0.2f);
   }
   draw.rotation = ss_random_between(random, -most_rotation, most_rotation);
   for (int i = 0; i < 3; i++) {
-    draw.contrast[i] = between_logarithms(0.5f, 2.0f, random);
+    draw.contrast[i] = ss_random_between_logarithms(random, 0.5f, 2.0f);
   }
   draw.colour = ss_hsv_draw(random);
   return draw;
