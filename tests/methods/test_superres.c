@@ -445,6 +445,7 @@ static void mistakes_are_told(void **state) {
   expect_refusal(24, "loss=content", "--set content=RUN");
   expect_refusal(24, "content=somewhere", "--set loss=content");
   expect_refusal(24, "loss=content content=/nowhere", "/nowhere");
+  expect_refusal(24, "loss=content content=random:resnet18?width=4&size=24&input=lightness", "sees lightness");
 }
 
 int main(void) {

@@ -58,6 +58,10 @@ static ss_status configure(ss_task *task, ss_error *error) {
     ss_model *model = NULL;
     SS_TRY(ss_model_open(content, size, task->seed, &model, error));
     task->state = model;
+    if (model->backbone.input != SS_INPUT_RGB) {
+      return ss_fail(error, SS_USAGE, "content=%s is a backbone that sees %s; choose one that sees RGB", content,
+                     ss_backbone_input_name(model->backbone.input));
+    }
   } else if (*content) {
     return ss_fail(error, SS_USAGE, "content=%s is used by loss=content alone: --set loss=content", content);
   }
