@@ -107,15 +107,15 @@ static ss_backbone_layers build(ss_graph *graph, ss_tensor *images, const ss_arc
  * other is not; together they see the whole picture. */
 static ss_backbone_layers build_halves(ss_graph *graph, ss_tensor *images, const ss_architecture *architecture,
                                        int width, const ss_backbone_options *options) {
-  static const int none[4] = {0}, one_channel[4] = {0, 0, 0, 1};
   ss_tensor *lightness = ss_slice(graph, images, 3, 0, 1), *colour = ss_slice(graph, images, 3, 1, 3);
   ss_tensor *const thrice[] = {lightness, lightness, lightness};
+  ss_tensor *const colour_and_zero[] = {colour, ss_affine(graph, lightness, 0.0f, 0.0f)};
   ss_graph_push_scope(graph, "lightness");
   ss_backbone_layers layers = build(graph, ss_concatenate(graph, thrice, 3, 3), architecture, width / 2, options);
   ss_graph_pop_scope(graph);
   ss_graph_push_scope(graph, "colour");
   const ss_backbone_layers other =
-      build(graph, ss_pad(graph, colour, none, one_channel, SS_PAD_ZERO), architecture, width / 2, options);
+      build(graph, ss_concatenate(graph, colour_and_zero, 2, 3), architecture, width / 2, options);
   ss_graph_pop_scope(graph);
   for (int i = 0; i < layers.count; i++) {
     layers.tensors[i] = ss_concatenate(graph, (ss_tensor *const[]){layers.tensors[i], other.tensors[i]}, 2, 3);
