@@ -1,7 +1,5 @@
 #include "methods/board.h"
 
-#include <string.h>
-
 enum { gap = 4, wanted_side = 176, most_samples = 12, most_columns = 6 };
 
 static const uint8_t empty[3] = {226, 229, 232}, ground[3] = {245, 246, 247};
@@ -15,14 +13,6 @@ static int tile_of(int side) {
   return side * (wanted_side > side ? (wanted_side + side / 2) / side : 1);
 }
 
-static void fill(ss_image *picture, int left, int top, int width, int height, const uint8_t colour[3]) {
-  for (int y = top; y < top + height; y++) {
-    for (int x = left; x < left + width; x++) {
-      memcpy(picture->pixels + 3 * ((size_t)y * (size_t)picture->width + (size_t)x), colour, 3);
-    }
-  }
-}
-
 /* The left or top edge of the cells of a column or row. */
 static int start_of(const ss_board *board, int index) {
   return gap + index * (board->patch + gap);
@@ -33,9 +23,9 @@ static ss_status clear(ss_board *board, int cells, int patch, ss_error *error) {
   board->cells = cells;
   board->patch = patch;
   SS_TRY(ss_image_resize_buffer(&board->picture, side, side, 3, error));
-  fill(&board->picture, 0, 0, side, side, ground);
+  ss_sheet_fill(&board->picture, 0, 0, side, side, ground);
   for (int i = 0; i < cells * cells; i++) {
-    fill(&board->picture, start_of(board, i % cells), start_of(board, i / cells), patch, patch, empty);
+    ss_sheet_fill(&board->picture, start_of(board, i % cells), start_of(board, i / cells), patch, patch, empty);
   }
   return SS_OK;
 }
@@ -57,10 +47,10 @@ void ss_board_put(ss_board *board, int cell, const float *patch, float contrast)
 void ss_board_frame(ss_board *board, int cell, const uint8_t colour[3]) {
   const int wide = gap / 2, whole = board->patch + 2 * wide;
   const int left = start_of(board, cell % board->cells) - wide, top = start_of(board, cell / board->cells) - wide;
-  fill(&board->picture, left, top, whole, wide, colour);
-  fill(&board->picture, left, top + whole - wide, whole, wide, colour);
-  fill(&board->picture, left, top, wide, whole, colour);
-  fill(&board->picture, left + whole - wide, top, wide, whole, colour);
+  ss_sheet_fill(&board->picture, left, top, whole, wide, colour);
+  ss_sheet_fill(&board->picture, left, top + whole - wide, whole, wide, colour);
+  ss_sheet_fill(&board->picture, left, top, wide, whole, colour);
+  ss_sheet_fill(&board->picture, left + whole - wide, top, wide, whole, colour);
 }
 
 ss_status ss_sheet_of_boards(const ss_task *task, const ss_shown *shown, int cells, int patch, int rows,

@@ -40,7 +40,7 @@ static void mix(ss_image *sheet, int x, int y, const uint8_t colour[3], float sh
   }
 }
 
-static void fill(ss_image *sheet, int left, int top, int width, int height, const uint8_t colour[3]) {
+void ss_sheet_fill(ss_image *sheet, int left, int top, int width, int height, const uint8_t colour[3]) {
   for (int y = top; y < top + height; y++) {
     for (int x = left; x < left + width; x++) {
       mix(sheet, x, y, colour, 1.0f);
@@ -52,7 +52,7 @@ static void fill(ss_image *sheet, int left, int top, int width, int height, cons
 
 ss_status ss_sheet_new(ss_image *sheet, int columns, int rows, int tile, ss_error *error) {
   SS_TRY(ss_image_resize_buffer(sheet, start_of(tile, columns), start_of(tile, rows), 3, error));
-  fill(sheet, 0, 0, sheet->width, sheet->height, ground);
+  ss_sheet_fill(sheet, 0, 0, sheet->width, sheet->height, ground);
   return SS_OK;
 }
 
@@ -95,10 +95,10 @@ void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image
 void ss_sheet_frame(ss_image *sheet, int tile, int column, int row, const uint8_t colour[3]) {
   const int wide = gap_of(tile) / 3, whole = tile + 2 * wide;
   const int left = start_of(tile, column) - wide, top = start_of(tile, row) - wide;
-  fill(sheet, left, top, whole, wide, colour);
-  fill(sheet, left, top + whole - wide, whole, wide, colour);
-  fill(sheet, left, top, wide, whole, colour);
-  fill(sheet, left + whole - wide, top, wide, whole, colour);
+  ss_sheet_fill(sheet, left, top, whole, wide, colour);
+  ss_sheet_fill(sheet, left, top + whole - wide, whole, wide, colour);
+  ss_sheet_fill(sheet, left, top, wide, whole, colour);
+  ss_sheet_fill(sheet, left + whole - wide, top, wide, whole, colour);
 }
 
 /* Whether (u, v), u to the right and v ahead, in radii of the disc, is part of the arrow. */

@@ -6,6 +6,8 @@
 
 /* A sheet of tiles on a light ground with gaps between them. */
 ss_status ss_sheet_new(ss_image *sheet, int columns, int rows, int tile, ss_error *error);
+/* A rectangle of one colour, in pixels of the picture; what lies outside is left out. */
+void ss_sheet_fill(ss_image *sheet, int left, int top, int width, int height, const uint8_t colour[3]);
 /* Puts a picture, enlarged by whole pixels or averaged down to the tile's size, at (column, row). */
 void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image *picture);
 /* Frames the tile at (column, row) in a colour. */
@@ -27,6 +29,9 @@ int ss_largest_of(const float *values, int count);
 
 /* The views of up to twelve samples, one column a sample, one row a view, of the image input `input`. */
 ss_status ss_sheet_of_views(const ss_task *task, const ss_shown *shown, int input, ss_image *out, ss_error *error);
+/* The same for rotation: the predicted arrow on each view, framed by right and wrong. */
+ss_status ss_sheet_of_rotations(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
+
 /* A row of a sheet of pictures: one float32 picture (height, width, channels) a sample, one after the other; a pixel is
  * value * deviation + mean in 0..1, by channel. */
 typedef struct ss_sheet_row {
@@ -37,7 +42,5 @@ typedef struct ss_sheet_row {
 /* Rows of pictures under one another (what came in, what came out, what it should be): the first twelve samples of
  * `batch`, one column each. Pictures of a row may be smaller than those of another: they are shown at the same size. */
 ss_status ss_sheet_of_pictures(const ss_sheet_row *rows, int row_count, int batch, ss_image *out, ss_error *error);
-/* The same for rotation: the predicted arrow on each view, framed by right and wrong. */
-ss_status ss_sheet_of_rotations(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
 
 #endif

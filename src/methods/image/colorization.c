@@ -8,11 +8,12 @@
 #include "methods/image/colour_sheet.h"
 #include "methods/image/colours.h"
 #include "methods/method.h"
+#include "methods/sheet.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHRINK = 4, FEATURES = 64, DECODER_WIDTH = 512, GLOBAL = 256, SHOWN = 12 };
+enum { SHRINK = 4, FEATURES = 64, DECODER_WIDTH = 512, GLOBAL = 256 };
 static const float least_chroma = 4.0f;          /* below: no colour but what compression makes of grey */
 static const float label_weight = 1.0f / 300.0f; /* Iizuka et al., section 3.5 */
 
@@ -192,7 +193,7 @@ static void loss(ss_build *build) {
     x = convolution(graph, ss_concatenate(graph, (ss_tensor *[]){x, hints}, 2, 3), FEATURES, 1, "join");
   }
   const int64_t places = (int64_t)build->batch * self->side * self->side;
-  const int64_t shown = (build->batch < SHOWN ? build->batch : SHOWN) * places / build->batch;
+  const int64_t shown = ss_sheet_columns(build->batch) * places / build->batch;
   x = ss_linear(graph, ss_reshape(graph, x, ss_shape_of(places, channels)), self->bins >= 0 ? SS_COLOUR_BINS : 2, true,
                 "head");
   ss_tensor *colours = ss_reshape(graph, build->inputs[COLOURS], ss_shape_of(places, 2));
@@ -220,7 +221,7 @@ static ss_status picture(const ss_task *task, const ss_shown *shown, ss_image *o
                                  .ab = shown->prediction,
                                  .side = self->side,
                                  .hints = self->hints >= 0 ? shown->inputs[self->hints] : NULL,
-                                 .pictures = shown->batch < SHOWN ? shown->batch : SHOWN};
+                                 .pictures = ss_sheet_columns(shown->batch)};
   return ss_sheet_of_colours(&sheet, out, error);
 }
 

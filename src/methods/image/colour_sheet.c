@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { GREY, COLOURED, ORIGINAL, ROWS, SMALLEST_TILE = 96 };
+enum { GREY, COLOURED, ORIGINAL, ROWS };
 
 /* Where pixel `at` of `size` lies among `side` values: between which two, and how far from the first. */
 typedef struct between {
@@ -53,7 +53,7 @@ static void paint(const ss_colour_sheet *sheet, int index, int row, float *out) 
 }
 
 ss_status ss_sheet_of_colours(const ss_colour_sheet *sheet, ss_image *out, ss_error *error) {
-  const int size = sheet->size, tile = size < SMALLEST_TILE ? size * (SMALLEST_TILE / size) : size;
+  const int size = sheet->size, tile = ss_sheet_tile(size);
   SS_TRY(ss_sheet_new(out, sheet->pictures, ROWS, tile, error));
   const size_t pixels = (size_t)size * (size_t)size;
   void *lab = NULL;

@@ -5,16 +5,8 @@
 
 #include <string.h>
 
-enum { most_columns = 12, bars = 16, chart = 120 };
+enum { bars = 16, chart = 120 };
 static const uint8_t white[3] = {255, 255, 255}, of_whole[3] = {0, 114, 178}, of_tiles[3] = {230, 159, 0};
-
-static void paint(ss_image *image, int left, int top, int width, int height, const uint8_t colour[3]) {
-  for (int y = top; y < top + height; y++) {
-    for (int x = left; x < left + width; x++) {
-      memcpy(image->pixels + 3 * (y * image->width + x), colour, 3);
-    }
-  }
-}
 
 /* The sum of picture n's tiles of feature f. */
 static float summed_count(const ss_shown *shown, int64_t features, int n, int64_t f) {
@@ -51,7 +43,7 @@ static void choose_features(const ss_shown *shown, int64_t features, int64_t cho
 static ss_status draw_counts(const ss_shown *shown, int64_t features, const int64_t chosen[bars], int n, ss_image *out,
                              ss_error *error) {
   SS_TRY(ss_image_resize_buffer(out, chart, chart, 3, error));
-  paint(out, 0, 0, chart, chart, white);
+  ss_sheet_fill(out, 0, 0, chart, chart, white);
   float most = 1e-9f;
   for (int b = 0; b < bars; b++) {
     const float whole = shown->prediction[n * features + chosen[b]];
@@ -62,8 +54,8 @@ static ss_status draw_counts(const ss_shown *shown, int64_t features, const int6
   for (int b = 0; b < bars; b++) {
     const int up = (int)(shown->prediction[n * features + chosen[b]] / most * (chart / 2 - 4));
     const int down = (int)(summed_count(shown, features, n, chosen[b]) / most * (chart / 2 - 4));
-    paint(out, b * (chart / bars) + 1, chart / 2 - 1 - up, chart / bars - 2, up, of_whole);
-    paint(out, b * (chart / bars) + 1, chart / 2 + 1, chart / bars - 2, down, of_tiles);
+    ss_sheet_fill(out, b * (chart / bars) + 1, chart / 2 - 1 - up, chart / bars - 2, up, of_whole);
+    ss_sheet_fill(out, b * (chart / bars) + 1, chart / 2 + 1, chart / bars - 2, down, of_tiles);
   }
   return SS_OK;
 }
@@ -73,7 +65,7 @@ static ss_status draw_tiles(const ss_task *task, const ss_shown *shown, int n, s
                             ss_error *error) {
   const int tile = task->size / 2, step = tile + (tile + 11) / 12;
   SS_TRY(ss_image_resize_buffer(out, step + tile, step + tile, 3, error));
-  paint(out, 0, 0, step + tile, step + tile, white);
+  ss_sheet_fill(out, 0, 0, step + tile, step + tile, white);
   for (int j = 0; j < SS_COUNTING_TILES; j++) {
     const float *view =
         (const float *)shown->inputs[0] + ((int64_t)(1 + j) * shown->batch + n) * 3 * (int64_t)tile * tile;
@@ -122,7 +114,7 @@ static ss_status draw_column(const ss_task *task, const ss_shown *shown, const i
 }
 
 ss_status ss_sheet_of_counts(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error) {
-  const int columns = shown->batch < most_columns ? shown->batch : most_columns;
+  const int columns = ss_sheet_columns(shown->batch);
   int64_t chosen[bars] = {0};
   if (shown->prediction) {
     choose_features(shown, ss_settings_int(task->settings, "features"), chosen);

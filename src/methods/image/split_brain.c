@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { shrink = 4, features = 64, most_shown = 12 };
+enum { shrink = 4, features = 64 };
 
 /* The inputs: the picture in Lab, and at each place of the predicted map the bins that share it, nearest first. */
 enum { pictures, colour_bins, colour_shares, lightness_bins, lightness_shares, input_count };
@@ -180,7 +180,7 @@ static ss_tensor *chance_of(ss_build *build, int d, int64_t places) {
 static void loss(ss_build *build) {
   ss_graph *graph = build->graph;
   const int side = ((const state *)build->task->state)->side, size = build->task->size;
-  const int shown = build->batch < most_shown ? build->batch : most_shown;
+  const int shown = ss_sheet_columns(build->batch);
   const int64_t each = (int64_t)side * side, places = build->batch * each;
   const ss_backbone_layers layers = ss_build_backbone(build, build->inputs[pictures]);
   ss_tensor *losses[2], *scores[2], *means[2], *chances[2];
@@ -217,8 +217,8 @@ static void paint(const ss_task *task, const ss_shown *shown, int index, int row
 }
 
 static ss_status picture(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error) {
-  const int columns = shown->batch < most_shown ? shown->batch : most_shown;
-  const int tile = task->size < 96 ? task->size * (96 / task->size) : task->size;
+  const int columns = ss_sheet_columns(shown->batch);
+  const int tile = ss_sheet_tile(task->size);
   SS_TRY(ss_sheet_new(out, columns, shown->prediction ? 3 : 1, tile, error));
   ss_image cell = {0};
   SS_TRY(ss_image_resize_buffer(&cell, task->size, task->size, 3, error));
