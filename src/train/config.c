@@ -137,8 +137,8 @@ ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t
   if (!ss_settings_known(settings, "size")) {
     SS_TRY(set_int(settings, "size", suitable_size(source), error));
   }
-  if (!ss_settings_chosen(settings,
-                          "batch")) { /* at least four steps an epoch, in multiples of the kernels' 16 images */
+  if (!ss_settings_chosen(settings, "batch")) {
+    /* At least four steps an epoch, in multiples of the kernels' 16 images. */
     int64_t batch = ss_settings_known(settings, "batch") ? ss_settings_int(settings, "batch") : 256;
     while (batch > 16 && batch * 4 > (int64_t)samples) {
       batch /= 2;
