@@ -15,4 +15,9 @@ cp runs/demo/neighbours.png docs/pictures/neighbours.png
   --out "$folder/rotation"
 for sheet in "$folder"/rotation/samples/*.png; do :; done # the last one
 cp "$sheet" docs/pictures/rotation.png
+
+"$program" pretrain jigsaw 'world:images?n=4000&size=96' --width 16 --batch 64 --epochs 12 --seed 1 --knn-every 0 \
+  --set permutations=64 --out "$folder/jigsaw"
+for sheet in "$folder"/jigsaw/samples/*.png; do :; done
+cp "$sheet" docs/pictures/jigsaw.png
 ls -l docs/pictures/*.png
