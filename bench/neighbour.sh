@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A good neighbour: a training step alone, beside one program that keeps every core busy, and beside a second run of
-# itself; with threads that sleep at barriers (what the program does by itself) and with ones that spin.
+# itself; with threads that look for some microseconds and then sleep at barriers (what the program does by itself), with
+# ones that sleep at once and with ones that spin.
 #
 #   bench/neighbour.sh
 #
@@ -36,8 +37,9 @@ stop() {
 
 step 1 >/dev/null # chooses the kernels, fills the caches
 printf '%-10s %10s %16s %18s\n' threads alone 'beside loops' 'beside itself'
-for policy in passive active; do
-  export OMP_WAIT_POLICY=$policy
+for policy in own passive active; do
+  unset OMP_WAIT_POLICY GOMP_SPINCOUNT
+  [ "$policy" = own ] || export OMP_WAIT_POLICY=$policy
   alone=$(step "$rounds")
   for _ in $(seq "$threads"); do
     start bash -c 'while :; do :; done'

@@ -1,4 +1,5 @@
 /* selfsup: self-supervised visual learning, from unlabelled pictures to a measured feature extractor. */
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/arguments.h"
 
@@ -26,14 +27,33 @@ static void print_help(void) {
   printf("\n'selfsup COMMAND --help' explains a command; 'selfsup --version' tells the version.\n");
 }
 
-/* OpenMP's threads spin at barriers unless told otherwise before they start, and two programs that spin on the same
- * processors slow each other manyfold. So the program starts itself again with waiting set to sleeping, unless the user
- * has set it; on an idle machine that costs some microseconds a parallel loop. */
+/* How often a waiting OpenMP thread of GNU's library looks again before it sleeps, for `seconds` of waiting. A look
+ * takes from one to some fifty nanoseconds, as the processor's pause does. */
+static int looks_in(double seconds) {
+  enum { looks = 512, most = 1000000 };
+  const double start = ss_clock_seconds();
+  for (int i = 0; i < looks; i++) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+  }
+  const double look = (ss_clock_seconds() - start) / looks;
+  return look * most > seconds ? (int)(seconds / look) : most;
+}
+
+/* OpenMP's threads spin for milliseconds at barriers unless told otherwise before they start, and two programs that
+ * spin on the same processors slow each other manyfold; threads that sleep at once take longer to wake than a small
+ * loop takes. So the program starts itself again with a short spin before sleep, unless the user has set how to wait
+ * (docs/performance.md, "Beside other programs"). */
 static void wait_politely(char **argv) {
   if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT")) {
     return;
   }
-  if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
+  char looks[16];
+  snprintf(looks, sizeof looks, "%d", looks_in(15e-6));
+  if (setenv("OMP_WAIT_POLICY", "passive", 1) == 0 && setenv("GOMP_SPINCOUNT", looks, 1) == 0) {
     execv("/proc/self/exe", argv); /* goes on below if there is no /proc */
   }
 }
