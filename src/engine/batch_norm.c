@@ -16,9 +16,10 @@ ss_tensor *ss_batch_norm(ss_graph *graph, ss_tensor *x, const ss_batch_norm_opti
   }
   const ss_batch_norm_options none = {0};
   const ss_batch_norm_options *wanted = options != NULL ? options : &none;
-  const int groups = wanted->groups > 0 ? wanted->groups : 1;
-  const int64_t channels = ss_tensor_dim(x, -1);
   const bool training = ss_graph_is_training(graph);
+  const int parts = training && graph->norm_parts > 0 ? graph->norm_parts : 1;
+  const int groups = wanted->groups > 0 ? wanted->groups : parts;
+  const int64_t channels = ss_tensor_dim(x, -1);
   char text[80];
   if (x->shape.rank < 2 || (x->dtype != SS_F32 && x->dtype != SS_BF16)) {
     return ss_graph_mistake(graph, "batch norm %s: needs (N, ..., C) in f32 or bf16, got %s in %s", name,

@@ -210,6 +210,10 @@ void ss_graph_hold_statistics(ss_graph *graph, bool held) {
   graph->statistics_held = held;
 }
 
+void ss_graph_norm_parts(ss_graph *graph, int parts) {
+  graph->norm_parts = parts;
+}
+
 void ss_graph_set_training(ss_graph *graph, bool training) {
   graph->options.training = training;
 }

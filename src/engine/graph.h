@@ -52,6 +52,9 @@ void ss_graph_freeze(ss_graph *graph, bool frozen);
 /* While held, batch norms recorded in training use the batch's statistics and leave the running ones as they are (made
  * pictures seen by an encoder that is measured on real ones). */
 void ss_graph_hold_statistics(ss_graph *graph, bool held);
+/* Batch norms recorded from here on in training see the batch as that many equal parts (views, or the shares of as many
+ * devices) with statistics of their own, where their options do not say otherwise. 1: as one. */
+void ss_graph_norm_parts(ss_graph *graph, int parts);
 /* Changes between training and evaluation behaviour for what is recorded from here on (a frozen teacher). */
 void ss_graph_set_training(ss_graph *graph, bool training);
 

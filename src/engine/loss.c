@@ -250,6 +250,17 @@ ss_tensor *ss_nt_xent(ss_graph *graph, ss_tensor *embeddings, float temperature)
   return cross_entropy(graph, similarity, labels, NULL, NULL, SS_CROSS_ENTROPY_WITHOUT_SELF);
 }
 
+ss_tensor *ss_negative_cosine_similarity(ss_graph *graph, ss_tensor *predictions, ss_tensor *targets) {
+  if (!ss_graph_ready(graph, (ss_tensor *[]){predictions, targets}, 2) ||
+      !rows_fit(graph, "cosine similarity", predictions, targets, true)) {
+    return NULL;
+  }
+  ss_tensor *cosines = ss_multiply(graph, normalized(graph, predictions), normalized(graph, targets));
+  const float mean = -1.0f / (float)predictions->shape.dims[0];
+  ss_tensor *sum = ss_reduce_sum(graph, cosines, 1u << 0 | 1u << 1, false);
+  return ss_reshape(graph, ss_affine(graph, sum, mean, 0.0f), ss_shape_of(1));
+}
+
 /* ---- accuracy ---- */
 
 const ss_operation_definition ss_operation_accuracy = {"accuracy", NULL, 0};

@@ -181,6 +181,7 @@ struct ss_graph {
   size_t gradient_count, gradient_capacity;
   char scope[512];
   bool frozen, statistics_held;
+  int norm_parts; /* of batch norms in training; 0: 1 */
   int next_node_id;
   int backward_id; /* the first id of the backward pass; 0: none recorded */
   bool passes_done;

@@ -53,7 +53,7 @@ ss_tensor *ss_matmul(ss_graph *graph, ss_tensor *a, bool transpose_a, ss_tensor 
 typedef struct ss_batch_norm_options {
   float epsilon;  /* 0: 1e-5 */
   float momentum; /* of the running statistics as in PyTorch; 0: 0.1 */
-  int groups;     /* the batch is that many parts (views) with statistics of their own; 0: 1 */
+  int groups;     /* the batch is that many parts (views) with statistics of their own; 0: ss_graph_norm_parts */
   bool no_affine; /* no weight and bias */
   bool no_bias;   /* weight but no bias */
 } ss_batch_norm_options;
@@ -170,6 +170,9 @@ ss_tensor *ss_info_nce(ss_graph *graph, ss_tensor *queries, ss_tensor *positives
                        float temperature);
 /* (2N, D): views i and i + N of the same sample; mean over all 2N (SimCLR, equation 1). Normalised inside. */
 ss_tensor *ss_nt_xent(ss_graph *graph, ss_tensor *embeddings, float temperature);
+/* (N, D) each: -mean of the rows' cosines (BYOL, equation 2, but for a factor and a constant; lightly's
+ * NegativeCosineSimilarity). */
+ss_tensor *ss_negative_cosine_similarity(ss_graph *graph, ss_tensor *predictions, ss_tensor *targets);
 /* The share (0 to 1) of rows of logits (N, K) whose largest is the label (N); not differentiable. */
 ss_tensor *ss_accuracy(ss_graph *graph, ss_tensor *logits, ss_tensor *labels);
 

@@ -138,8 +138,9 @@ static float decay_of(const ss_optimizer *optimizer, const slot_record *slot) {
   return skip && !is_adapted(slot) ? 0.0f : optimizer->options.weight_decay;
 }
 
-/* You et al. 2017, section 4: trust ||w|| / (||g|| + decay ||w||), from the chunks' sums in their order. */
-static void find_adaptation(ss_optimizer *optimizer, const ss_plan *plan, float scale, bool from_sum) {
+/* You et al. 2017, section 4: trust ||w|| / (||g|| + decay ||w||), from the chunks' sums in their order; clipped, that
+ * is itself the rate, and at most `rate`. */
+static void find_adaptation(ss_optimizer *optimizer, const ss_plan *plan, float rate, float scale, bool from_sum) {
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < optimizer->chunk_count; i++) {
     chunk_record *chunk = &optimizer->chunks[i];
@@ -169,6 +170,9 @@ static void find_adaptation(ss_optimizer *optimizer, const ss_plan *plan, float 
     slot->adaptation = is_adapted(slot) && w > 0.0 && g > 0.0
                            ? optimizer->options.trust * w / (g + decay_of(optimizer, slot) * w)
                            : 1.0;
+    if (optimizer->options.clip_trust && is_adapted(slot)) {
+      slot->adaptation = slot->adaptation < rate ? slot->adaptation / rate : 1.0;
+    }
   }
 }
 
@@ -260,7 +264,7 @@ bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate,
   const float scale = from_sum ? 1.0f / (float)accumulate_count : 1.0f;
   optimizer->updates++;
   if (optimizer->options.kind == SS_LARS) {
-    find_adaptation(optimizer, plan, scale, from_sum);
+    find_adaptation(optimizer, plan, rate, scale, from_sum);
   }
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < optimizer->chunk_count; i++) {

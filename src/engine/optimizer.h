@@ -19,6 +19,7 @@ typedef struct ss_optimizer_options {
   float weight_decay;
   bool skip_norm_and_bias; /* no weight decay for SS_NORM_OR_BIAS; always so for LARS */
   float trust;             /* LARS: 0 means 0.001 */
+  bool clip_trust;         /* LARS: no parameter's rate is above `rate` (NVIDIA's LARC, solo-learn's clip_lr) */
 } ss_optimizer_options;
 
 typedef struct ss_optimizer ss_optimizer;

@@ -19,6 +19,8 @@ typedef enum loss_case {
   INFO_NCE,
   INFO_NCE_BATCH,
   NT_XENT,
+  MOCO,
+  BYOL,
   ACCURACY
 } loss_case;
 
@@ -57,6 +59,15 @@ static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *
       return ss_info_nce(graph, x, inputs[1], NULL, 0.2f);
     case NT_XENT:
       return ss_nt_xent(graph, x, 0.5f);
+    case MOCO: /* keys have no gradient */
+      return ss_info_nce(graph, x, ss_stop_gradient(graph, inputs[1]), ss_stop_gradient(graph, inputs[2]), 0.2f);
+    case BYOL:
+      return ss_negative_cosine_similarity(
+          graph, x,
+          ss_stop_gradient(graph, ss_concatenate(graph,
+                                                 (ss_tensor *[]){ss_slice(graph, inputs[1], 0, 10, 20),
+                                                                 ss_slice(graph, inputs[1], 0, 0, 10)},
+                                                 2, 0)));
     case ACCURACY:
       return ss_accuracy(graph, x, inputs[1]);
   }
@@ -88,6 +99,9 @@ static void test_goldens(void **state) {
       {"loss:info_nce", INFO_NCE, 3, {ss_shape_of(4, 8), ss_shape_of(4, 8), ss_shape_of(9, 8)}, 0},
       {"loss:info_nce_batch", INFO_NCE_BATCH, 2, {ss_shape_of(5, 8), ss_shape_of(5, 8)}, 0},
       {"loss:nt_xent", NT_XENT, 1, {ss_shape_of(8, 6)}, 0},
+      {"joint_embedding:simclr", NT_XENT, 1, {ss_shape_of(24, 16)}, 0},
+      {"joint_embedding:moco", MOCO, 3, {ss_shape_of(12, 16), ss_shape_of(12, 16), ss_shape_of(40, 16)}, 0},
+      {"joint_embedding:byol", BYOL, 2, {ss_shape_of(20, 16), ss_shape_of(20, 16)}, 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     const support_case test = {.name = cases[i].golden,

@@ -149,9 +149,10 @@ static double norm_of(const double *values, int64_t count) {
   return sqrt(sum);
 }
 
-/* You et al. 2017, algorithm 1, in double; `adapted` is false for norms and biases. */
+/* You et al. 2017, algorithm 1, in double; `adapted` is false for norms and biases. Clipped: a rate of its own, at most
+ * `rate`. */
 static void naive_lars(double *weight, double *velocity, const float *gradient, int64_t count, double rate,
-                       double momentum, double decay, double trust, bool adapted) {
+                       double momentum, double decay, double trust, bool clip, bool adapted) {
   double *g = malloc((size_t)count * sizeof *g);
   assert_non_null(g);
   for (int64_t i = 0; i < count; i++) {
@@ -159,7 +160,10 @@ static void naive_lars(double *weight, double *velocity, const float *gradient, 
   }
   const double w_norm = norm_of(weight, count), g_norm = norm_of(g, count);
   const double used = adapted ? decay : 0.0;
-  const double local = adapted && w_norm > 0.0 && g_norm > 0.0 ? trust * w_norm / (g_norm + decay * w_norm) : 1.0;
+  double local = adapted && w_norm > 0.0 && g_norm > 0.0 ? trust * w_norm / (g_norm + decay * w_norm) : 1.0;
+  if (clip && adapted) {
+    local = fmin(local / rate, 1.0);
+  }
   for (int64_t i = 0; i < count; i++) {
     velocity[i] = momentum * velocity[i] + local * (g[i] + used * weight[i]);
     weight[i] -= rate * velocity[i];
@@ -167,8 +171,9 @@ static void naive_lars(double *weight, double *velocity, const float *gradient, 
   free(g);
 }
 
-static void check_lars(float trust, bool from_zero) {
-  const ss_optimizer_options options = {.kind = SS_LARS, .momentum = 0.9f, .weight_decay = 0.01f, .trust = trust};
+static void check_lars(float trust, bool clip, bool from_zero) {
+  const ss_optimizer_options options = {
+      .kind = SS_LARS, .momentum = 0.9f, .weight_decay = 0.01f, .trust = trust, .clip_trust = clip};
   const double used_trust = trust > 0.0f ? (double)trust : 0.001;
   bench b;
   make_bench(&b, &options, ss_shape_of(8, LARGE / 8), ss_shape_of(300));
@@ -191,7 +196,7 @@ static void check_lars(float trust, bool from_zero) {
     for (int i = 0; i < PARTS; i++) {
       fill(gradients[i], b.parts[i]->count, 10 + 2 * (uint64_t)s + (uint64_t)i);
       naive_lars(weights[i], velocities[i], gradients[i], b.parts[i]->count, (double)rates[s], (double)0.9f,
-                 (double)0.01f, used_trust, i == 0);
+                 (double)0.01f, used_trust, clip, i == 0);
     }
     assert_true(step(&b, (const float *const *)gradients, rates[s], 1));
   }
@@ -208,9 +213,11 @@ static void check_lars(float trust, bool from_zero) {
 
 static void lars_adapts_weights_and_leaves_norms_and_biases(void **state) {
   (void)state;
-  check_lars(0.0f, false);
-  check_lars(0.05f, false);
-  check_lars(0.0f, true); /* a weight of zeros has no norm to adapt to */
+  check_lars(0.0f, false, false);
+  check_lars(0.05f, false, false);
+  check_lars(0.0f, false, true);  /* a weight of zeros has no norm to adapt to */
+  check_lars(0.02f, true, false); /* the rate is the adaptation: below every rate */
+  check_lars(2.0f, true, false);  /* the rate is the schedule's */
 }
 
 /* ---- accumulation ---- */
