@@ -2,8 +2,8 @@
  * one line in methods/table.h.
  *
  * The trainer calls its slots in this order: configure once; survey for some pictures; loss when the graph is recorded;
- * views in loader threads for each sample; before_epoch and after_step while training; picture now and then. A method
- * knows graphs and views, not devices, threads or files. */
+ * views in loader threads for each sample; before_epoch, after_batch and after_step while training; picture now and
+ * then. A method knows graphs and views, not devices, threads or files. */
 #ifndef SS_METHODS_METHOD_H
 #define SS_METHODS_METHOD_H
 
@@ -102,6 +102,7 @@ typedef struct ss_build {
   int report_count;
   ss_tensor *embeddings; /* (M, D), watched for collapse; NULL: not a joint embedding */
   ss_tensor *prediction; /* what picture is to be shown; NULL: nothing */
+  ss_tensor *carried;    /* float32, what after_batch is given (a queue's next keys); NULL: nothing */
 } ss_build;
 
 /* Has a scalar written to metrics.jsonl beside the loss; in an evaluation graph its mean over the held-out samples, as
@@ -169,8 +170,10 @@ typedef struct ss_method {
   void (*loss)(ss_build *build);
   /* Draws what the network saw and predicted. */
   ss_status (*picture)(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
-  /* Optional: at the start of an epoch (new pseudo-labels), after each update (momentum encoder, queue). */
+  /* Optional: at the start of an epoch (new pseudo-labels), after each batch with the value of build.carried (a queue),
+   * after each update (a momentum encoder); `step` updates have been made. */
   ss_status (*before_epoch)(ss_task *task, ss_parameters *parameters, int64_t epoch, ss_error *error);
+  ss_status (*after_batch)(ss_task *task, ss_parameters *parameters, const float *carried, ss_error *error);
   ss_status (*after_step)(ss_task *task, ss_parameters *parameters, int64_t step, ss_error *error);
   /* Optional: the index-th array to be saved; false after the last. */
   bool (*state)(ss_task *task, size_t index, ss_state_array *array);

@@ -1,5 +1,7 @@
 /* Every method, one line each: the name of its ss_method without "ss_method_". */
 SS_METHOD(simclr)
+SS_METHOD(moco)
+SS_METHOD(byol)
 SS_METHOD(rotation)
 SS_METHOD(relative_patch)
 SS_METHOD(jigsaw)

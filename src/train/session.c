@@ -173,6 +173,9 @@ static void keep_outputs(ss_recorded *recorded, bool training, int player) {
   if (build->prediction) {
     ss_graph_keep(graph, build->prediction);
   }
+  if (build->carried) {
+    ss_graph_keep(graph, build->carried);
+  }
 }
 
 /* Records the method's graph on a batch. */
@@ -221,7 +224,9 @@ static ss_optimizer_options optimizer_options(const ss_settings *settings) {
                                   .beta1 = (float)ss_settings_float(settings, "beta1"),
                                   .beta2 = (float)ss_settings_float(settings, "beta2"),
                                   .weight_decay = (float)ss_settings_float(settings, "weight_decay"),
-                                  .skip_norm_and_bias = !ss_settings_bool(settings, "decay_all")};
+                                  .skip_norm_and_bias = !ss_settings_bool(settings, "decay_all"),
+                                  .trust = (float)ss_settings_float(settings, "trust"),
+                                  .clip_trust = ss_settings_bool(settings, "clip_trust")};
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
     if (strcmp(kinds[i].name, ss_settings_text(settings, "optimizer")) == 0) {
       options.kind = kinds[i].kind;

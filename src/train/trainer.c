@@ -91,6 +91,11 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
     }
     meter->loss_count++;
     session->batches++;
+    const ss_recorded *first = &session->players[0];
+    if (method->after_batch) {
+      SS_TRY(method->after_batch(&session->task, session->parameters, ss_plan_data(first->plan, first->build.carried),
+                                 error));
+    }
   }
   session->step++;
   return method->after_step ? method->after_step(&session->task, session->parameters, session->step, error) : SS_OK;

@@ -96,7 +96,8 @@ support_run support_run_loss(const support_task *task, int batch) {
   }
   task->task.method->loss(build);
   ss_graph_backward(run.graph, build->losses[0], "");
-  ss_tensor **kept[] = {&build->losses[0], &build->score, &build->chance, &build->prediction, &build->embeddings};
+  ss_tensor **kept[] = {&build->losses[0],  &build->score,      &build->chance,
+                        &build->prediction, &build->embeddings, &build->carried};
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
     *kept[i] = *kept[i] ? ss_graph_keep(run.graph, *kept[i]) : NULL;
   }

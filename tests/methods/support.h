@@ -32,7 +32,7 @@ void *support_views(const support_task *task, const ss_image *picture, uint64_t 
                     int label);
 
 /* A method's graph run once, in training, on a batch of support_picture 0, 1, ... with their views of epoch 0. Losses,
- * score, chance, reports, prediction and embeddings of `build` are kept. */
+ * score, chance, reports, prediction, embeddings and carried of `build` are kept. */
 typedef struct support_run {
   ss_parameters *parameters;
   ss_graph *graph;
