@@ -3,7 +3,7 @@
 #define SS_CLI_MEASURE_H
 
 #include "cli/arguments.h"
-#include "eval/features.h"
+#include "features/features.h"
 
 /* Rows of these commands' tables of flags and of options. */
 #define SS_MEASURE_FLAGS                                                                                  \

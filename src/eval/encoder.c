@@ -2,7 +2,7 @@
 #include "augment/view.h"
 #include "base/memory.h"
 #include "engine/plan.h"
-#include "eval/pictures.h"
+#include "features/pictures.h"
 #include "nets/model.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SS_EVAL_KNN_H
 #define SS_EVAL_KNN_H
 
-#include "eval/features.h"
+#include "features/features.h"
 
 typedef struct ss_knn_options {
   int k;             /* 20 */

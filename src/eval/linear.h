@@ -2,7 +2,7 @@
 #ifndef SS_EVAL_LINEAR_H
 #define SS_EVAL_LINEAR_H
 
-#include "eval/features.h"
+#include "features/features.h"
 
 typedef enum ss_probe_protocol {
   SS_PROBE_LBFGS, /* standardised features, mean cross-entropy + 1e-4 x sum of squared weights, 100 iterations of L-BFGS

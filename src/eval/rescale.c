@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "engine/plan.h"
-#include "eval/pictures.h"
+#include "features/pictures.h"
 
 #include <math.h>
 #include <stdio.h>

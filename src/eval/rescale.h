@@ -2,7 +2,7 @@
 #ifndef SS_EVAL_RESCALE_H
 #define SS_EVAL_RESCALE_H
 
-#include "eval/features.h"
+#include "features/features.h"
 
 /* Data-dependent initialisation (Kraehenbuehl et al. 2016, algorithm 1, with beta 0) of an untrained model: layer by
  * layer in order, each convolution's weights are divided per output channel by the deviation of its output over 256

@@ -3,7 +3,7 @@
 #ifndef SS_EVAL_RETRIEVE_H
 #define SS_EVAL_RETRIEVE_H
 
-#include "eval/features.h"
+#include "features/features.h"
 
 /* The k most similar pictures of the gallery for each query. */
 typedef struct ss_neighbours {

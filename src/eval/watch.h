@@ -3,7 +3,7 @@
 #ifndef SS_EVAL_WATCH_H
 #define SS_EVAL_WATCH_H
 
-#include "eval/features.h"
+#include "features/features.h"
 
 #define SS_WATCH_TRAIN 5000 /* samples at most, classes in turn */
 #define SS_WATCH_TEST 1000

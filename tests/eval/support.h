@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "eval/features.h"
+#include "features/features.h"
 
 /* Fails the test with the message unless the status is SS_OK. */
 void support_ok(ss_status status, const ss_error *error);

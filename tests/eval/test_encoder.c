@@ -1,10 +1,5 @@
 /* The public API: pictures in, features out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support.h"
 
 #include <selfsup/selfsup.h>
 
@@ -76,6 +71,54 @@ static void test_mistakes_are_told(void **state) {
   ss_encoder_free(NULL);
 }
 
+/* The public encoder makes the same of the first picture as it lies in the data. */
+static void expect_encoded(const char *model, const ss_source *source, const ss_features *features) {
+  ss_error error = {""};
+  ss_decoder *decoder = NULL;
+  ss_image picture = {0};
+  ss_encoder *encoder = NULL;
+  float values[64];
+  support_ok(ss_decoder_create(&decoder, &error), &error);
+  support_ok(ss_source_read(source, 0, decoder, &(ss_decode_options){0}, &picture, &error), &error);
+  support_ok(ss_encoder_open(model, &(ss_encoder_options){.threads = 1}, &encoder, &error), &error);
+  assert_int_equal(ss_encoder_dim(encoder), features->dim);
+  const ss_picture shown = {picture.width, picture.height, picture.pixels};
+  support_ok(ss_encoder_run(encoder, &shown, 1, values, &error), &error);
+  for (int64_t i = 0; i < features->dim; i++) {
+    assert_true(fabsf(values[i] - features->values[i]) < 1e-4f);
+  }
+  ss_encoder_free(encoder);
+  ss_image_free(&picture);
+  ss_decoder_free(decoder);
+}
+
+/* The features of a picture as it lies in the data are those that measuring sees, whatever the model is shown. */
+static void test_features_are_those_of_measuring(void **state) {
+  (void)state;
+  static const char *const names[] = {"random:resnet18?width=8&size=16&input=lightness",
+                                      "random:resnet18?width=8&size=16&input=lab&split=1",
+                                      "random:resnet18?width=8&size=16"};
+  char folder[256];
+  support_make_folder(folder);
+  support_pictures(folder, "cat", 2, 24, 18);
+  ss_source *source = support_open(folder);
+  ss_subset all = {0};
+  ss_error error = {""};
+  support_ok(ss_subset_everything(source, &all, &error), &error);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    ss_model *model = support_model(names[i]);
+    const ss_feature_options options = {.threads = 1, .layer = SS_LAST_LAYER};
+    ss_features features = {0};
+    support_ok(ss_features_extract(model, source, &all, &options, &features, &error), &error);
+    expect_encoded(names[i], source, &features);
+    ss_features_free(&features);
+    ss_model_free(model);
+  }
+  ss_subset_free(&all);
+  ss_source_close(source);
+  support_remove_folder(folder);
+}
+
 static void test_version(void **state) {
   (void)state;
   assert_true(strlen(ss_version()) >= 5);
@@ -83,6 +126,7 @@ static void test_version(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_features_do_not_depend_on_the_batch),
+                                     cmocka_unit_test(test_features_are_those_of_measuring),
                                      cmocka_unit_test(test_mistakes_are_told), cmocka_unit_test(test_version)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

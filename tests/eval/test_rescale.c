@@ -2,7 +2,7 @@
 #include "support.h"
 
 #include "engine/plan.h"
-#include "eval/pictures.h"
+#include "features/pictures.h"
 #include "eval/rescale.h"
 
 #include <math.h>

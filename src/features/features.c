@@ -1,9 +1,9 @@
-#include "eval/features.h"
+#include "features/features.h"
 
 #include "base/memory.h"
 #include "base/system.h"
 #include "engine/plan.h"
-#include "eval/pictures.h"
+#include "features/pictures.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Features: what a frozen backbone makes of pictures in the test view (shorter side resized, centre cut out). */
-#ifndef SS_EVAL_FEATURES_H
-#define SS_EVAL_FEATURES_H
+#ifndef SS_FEATURES_FEATURES_H
+#define SS_FEATURES_FEATURES_H
 
 #include "data/loader.h"
 #include "engine/ways.h"

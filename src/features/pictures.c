@@ -1,4 +1,4 @@
-#include "eval/pictures.h"
+#include "features/pictures.h"
 
 #include "augment/lab.h"
 #include "augment/view.h"

@@ -1,6 +1,6 @@
 /* Pictures in the test view, batch by batch, as a network reads them. */
-#ifndef SS_EVAL_PICTURES_H
-#define SS_EVAL_PICTURES_H
+#ifndef SS_FEATURES_PICTURES_H
+#define SS_FEATURES_PICTURES_H
 
 #include "data/loader.h"
 #include "nets/model.h"
