@@ -16,7 +16,8 @@ typedef enum ss_random_purpose {
   SS_RANDOM_DROPOUT,     /* epoch = step, sample = node */
   SS_RANDOM_WORLD,       /* scenes: sample = picture */
   SS_RANDOM_PROBE,       /* order and initial weights of probes */
-  SS_RANDOM_METHOD       /* whatever else a method draws */
+  SS_RANDOM_METHOD,      /* whatever else a method draws */
+  SS_RANDOM_CLUSTERS     /* k-means: epoch = what is drawn, sample = iteration */
 } ss_random_purpose;
 
 typedef struct ss_random {
