@@ -10,17 +10,26 @@
 static const ss_benchmark *const benchmarks[] = {
     &ss_benchmark_step,
     &ss_benchmark_loader,
+    &ss_benchmark_kmeans,
 };
 enum { benchmark_count = sizeof benchmarks / sizeof *benchmarks };
 
-static const ss_flag flags[] = {{"method", 0, "METHOD", "whose views, and whose graph (default simclr)"},
-                                {"set", 0, "KEY=VALUE", "an option of the method; see selfsup methods METHOD"},
-                                {"rounds", 0, "N", "step: steps to time (default 10)"},
-                                {"trace", 0, "FILE.json", "step: write the last step as a Chrome trace"},
-                                {"images", 0, "N", "loader: pictures to load (default 4096)"},
-                                {"json", 0, NULL, "print one JSON object last on standard output"},
-                                {"help", 'h', NULL, "this text"},
-                                {0}};
+static const ss_flag flags[] = {
+    {"method", 0, "METHOD", "whose views, and whose graph (default simclr)"},
+    {"set", 0, "KEY=VALUE", "an option of the method; see selfsup methods METHOD"},
+    {"rounds", 0, "N", "step: steps to time (default 10)"},
+    {"trace", 0, "FILE.json", "step: write the last step as a Chrome trace"},
+    {"images", 0, "N", "loader: pictures to load (default 4096)"},
+    {"points", 'n', "N", "kmeans: points to cluster (default 100000)"},
+    {"dimensions", 'd', "D", "kmeans: of each point (default 256)"},
+    {"clusters", 'k', "K", "kmeans: clusters, and Gaussians drawn from (default 1000)"},
+    {"iterations", 0, "N", "kmeans: at most (default 10)"},
+    {"mini-batch", 0, "N", "kmeans: points an iteration, drawn at random (default: all)"},
+    {"spread", 0, "S", "kmeans: deviation of a Gaussian; that of their means is 1 (default 1)"},
+    {"out", 0, "FILE.npy", "kmeans: write the points"},
+    {"json", 0, NULL, "print one JSON object last on standard output"},
+    {"help", 'h', NULL, "this text"},
+    {0}};
 
 void ss_bench_note(void *context, const char *line) {
   (void)context;
@@ -71,11 +80,13 @@ const ss_command ss_command_bench = {
     .summary = "times a part of a training run alone",
     .more =
         "  step    the graph and the update on one batch, by operation, beside what the machine can do at best\n"
-        "  loader  pictures read, decoded and made into a method's views, each one anew each time\n\n"
+        "  loader  pictures read, decoded and made into a method's views, each one anew each time\n"
+        "  kmeans  k-means on points drawn from a mixture of Gaussians, without DATA\n\n"
         "DATA is as for pretrain; without it, pictures of the procedural world of --size. Other options are those of\n"
         "pretrain.\n\n"
         "  selfsup bench step --method supervised --arch resnet50 --size 224 --batch 32\n"
-        "  selfsup bench loader ~/Pictures --size 96 --batch 64 --threads 2",
+        "  selfsup bench loader ~/Pictures --size 96 --batch 64 --threads 2\n"
+        "  selfsup bench kmeans -n 1000000 -d 256 -k 10000 --iterations 3",
     .least = 1,
     .most = 2,
     .flags = flags,

@@ -11,6 +11,7 @@ typedef struct ss_benchmark {
   ss_status (*run)(const ss_arguments *arguments, ss_error *error);
 } ss_benchmark;
 
+extern const ss_benchmark ss_benchmark_kmeans;
 extern const ss_benchmark ss_benchmark_loader;
 extern const ss_benchmark ss_benchmark_step;
 

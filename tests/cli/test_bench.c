@@ -96,12 +96,23 @@ static void the_loader_is_told_by_part(void **state) {
   cJSON_Delete(json);
 }
 
+static void clustering_is_timed(void **state) {
+  (void)state;
+  support_expect("bench kmeans -n 500 -d 8 -k 20 --iterations 3 --threads 2 --out points.npy --json", 0, "GFLOP/s");
+  cJSON *json = support_last_line();
+  assert_true(support_number(json, "iterations") == 3.0 && support_number(json, "iteration_s") > 0.0);
+  assert_true(support_number(json, "least_points") >= 1.0 && support_number(json, "inertia") > 0.0);
+  cJSON_Delete(json);
+  support_expect("bench kmeans -n 500 -d 8 -k 20 --mini-batch 50 --spread 0.1", 0, "10 iterations");
+  support_expect("bench kmeans -n 5 -k 20", 1, "5 points cannot make 20 clusters");
+  support_expect("bench kmeans -n x", 2, "points");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_step_is_told_by_operation),
-      cmocka_unit_test(the_trace_is_a_line_of_events),
-      cmocka_unit_test(wrong_words_are_told),
-      cmocka_unit_test(the_loader_is_told_by_part),
+      cmocka_unit_test(a_step_is_told_by_operation), cmocka_unit_test(the_trace_is_a_line_of_events),
+      cmocka_unit_test(wrong_words_are_told),        cmocka_unit_test(the_loader_is_told_by_part),
+      cmocka_unit_test(clustering_is_timed),
   };
   return cmocka_run_group_tests_name("bench", tests, support_set_up, support_tear_down);
 }
