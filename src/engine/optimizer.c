@@ -273,6 +273,17 @@ bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate,
   return true;
 }
 
+void ss_optimizer_forget(ss_optimizer *optimizer, const char *prefixes) {
+  for (size_t i = 0; i < optimizer->slot_count; i++) {
+    const slot_record *slot = &optimizer->slots[i];
+    for (int k = 0; k < most_states && ss_parameter_matches(slot->parameter, prefixes); k++) {
+      if (slot->states[k]) {
+        memset(slot->states[k], 0, (size_t)slot->parameter->count * sizeof(float));
+      }
+    }
+  }
+}
+
 /* States in order of slot, then kind; those that were never made are left out. */
 static bool locate(const ss_optimizer *optimizer, size_t index, const slot_record **found, int *state) {
   for (size_t i = 0; i < optimizer->slot_count; i++) {

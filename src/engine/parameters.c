@@ -76,6 +76,13 @@ static void initialize(const ss_parameters *parameters, ss_parameter *parameter,
     }
     return;
   }
+  if (parameter->dtype == SS_I32) {
+    int32_t *values = parameter->value;
+    for (int64_t i = 0; i < parameter->count; i++) {
+      values[i] = (int32_t)initializer.scale;
+    }
+    return;
+  }
   float *values = parameter->value;
   float deviation = initializer.scale, bound = initializer.scale;
   bool normal = initializer.kind == SS_INIT_NORMAL;

@@ -1,6 +1,7 @@
 #include "features/pictures.h"
 
 #include "augment/lab.h"
+#include "augment/sobel.h"
 #include "augment/view.h"
 #include "base/memory.h"
 
@@ -33,6 +34,9 @@ void ss_picture_for_model(const ss_model *model, const ss_image *picture, float 
       break;
     case SS_INPUT_LAB:
       ss_image_to_lab(picture, out);
+      break;
+    case SS_INPUT_SOBEL:
+      ss_image_to_sobel(picture, out);
       break;
   }
 }

@@ -13,7 +13,7 @@ typedef struct ss_picture_options {
   ss_loader_bad bad; /* with a NULL context; may be NULL */
 } ss_picture_options;
 
-/* Writes a picture of the model's size as the model takes it: (H, W, 3), normalised RGB, lightness or Lab. */
+/* Writes a picture of the model's size as the model takes it: (H, W, 3), normalised RGB, lightness, Lab or edges. */
 void ss_picture_for_model(const ss_model *model, const ss_image *picture, float *out);
 
 typedef struct ss_pictures ss_pictures;

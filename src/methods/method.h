@@ -51,10 +51,16 @@ typedef struct ss_task {
   uint32_t samples;      /* that are trained on */
   const int32_t *labels; /* (samples) theirs, by rank; -1: none */
   uint64_t seed;
+  int threads; /* for what is computed outside of graphs */
   int64_t steps, steps_per_epoch;
   ss_method_input inputs[SS_MAX_METHOD_INPUTS]; /* set by configure */
   int input_count;
   void *state; /* the method's own; made by configure, freed by release */
+  /* For before_epoch: writes what the backbone makes now of each training sample, by rank, in the test view:
+   * (samples, ss_backbone_dim) float32. */
+  ss_status (*features)(void *context, float *values, ss_error *error);
+  void *features_context;
+  const char *renewed; /* set by before_epoch: prefixes of parameters that it drew anew, whose optimiser forgets them */
 } ss_task;
 
 /* One sample on its way to views. */

@@ -2,6 +2,7 @@
 SS_METHOD(simclr)
 SS_METHOD(moco)
 SS_METHOD(byol)
+SS_METHOD(deepcluster)
 SS_METHOD(rotation)
 SS_METHOD(relative_patch)
 SS_METHOD(jigsaw)

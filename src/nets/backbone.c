@@ -62,14 +62,15 @@ int ss_backbone_smallest_size(const ss_backbone_options *options) {
   return architecture ? architecture->smallest_size : 0;
 }
 
-static const char *const input_names[] = {"rgb", "lightness", "lab"};
+static const char *const input_names[] = {"rgb", "lightness", "lab", "sobel"};
+enum { input_count = sizeof input_names / sizeof *input_names };
 
 const char *ss_backbone_input_name(ss_backbone_input input) {
   return input_names[input];
 }
 
 bool ss_backbone_input_find(const char *name, ss_backbone_input *input) {
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < input_count; i++) {
     if (strcmp(name, input_names[i]) == 0) {
       *input = (ss_backbone_input)i;
       return true;

@@ -17,7 +17,8 @@ typedef enum ss_stem {
 typedef enum ss_backbone_input {
   SS_INPUT_RGB,       /* red, green, blue in 0..1, normalised by ImageNet's mean and deviation */
   SS_INPUT_LIGHTNESS, /* CIE Lab's lightness alone, three times (L - 50) / 50 */
-  SS_INPUT_LAB        /* CIE Lab: (L - 50) / 50, a / 110, b / 110 */
+  SS_INPUT_LAB,       /* CIE Lab: (L - 50) / 50, a / 110, b / 110 */
+  SS_INPUT_SOBEL      /* horizontal and vertical edges of the grey picture, and 0 (augment/sobel.h) */
 } ss_backbone_input;
 
 typedef struct ss_backbone_options {
@@ -48,7 +49,7 @@ ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error)
 /* The smallest pictures that the architecture takes, pixels a side; 0 if it is not known. */
 int ss_backbone_smallest_size(const ss_backbone_options *options);
 
-/* "rgb", "lightness", "lab". */
+/* "rgb", "lightness", "lab", "sobel". */
 const char *ss_backbone_input_name(ss_backbone_input input);
 /* The input of that name; false if there is none. */
 bool ss_backbone_input_find(const char *name, ss_backbone_input *input);

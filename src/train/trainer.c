@@ -59,13 +59,26 @@ static ss_status save(ss_session *session, const char *out, ss_error *error) {
   return status;
 }
 
+/* What a method does at the start of an epoch: no part of the speed that is shown while it runs. */
+static ss_status begin_epoch(ss_session *session, step_meter *meter, int64_t epoch, ss_error *error) {
+  ss_task *task = &session->task;
+  const double begin = ss_clock_seconds();
+  task->renewed = NULL;
+  SS_TRY(session->config->method->before_epoch(task, session->parameters, epoch, error));
+  for (int p = 0; p < session->player_count && task->renewed; p++) {
+    ss_optimizer_forget(session->optimizers[p], task->renewed);
+  }
+  meter->report_start += ss_clock_seconds() - begin;
+  return SS_OK;
+}
+
 /* One update: `accumulate` batches through each player in turn. */
 static ss_status update(ss_session *session, step_meter *meter, double rate, ss_error *error) {
   const ss_method *method = session->config->method;
   const int64_t batches_per_epoch = (int64_t)session->train.count / session->task.batch;
   for (int k = 0; k < session->accumulate; k++) {
     if (method->before_epoch && session->batches % batches_per_epoch == 0) {
-      SS_TRY(method->before_epoch(&session->task, session->parameters, session->batches / batches_per_epoch, error));
+      SS_TRY(begin_epoch(session, meter, session->batches / batches_per_epoch, error));
     }
     ss_batch batch = {0};
     double begin = ss_clock_seconds();

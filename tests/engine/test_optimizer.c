@@ -343,6 +343,24 @@ static void a_prefix_leaves_the_others_alone(void **state) {
   support_golden_close(start);
 }
 
+/* Gradients of one, momentum 0.5, rate 0.1: the second step is 0.15 of what is remembered and 0.1 of what is not. */
+static void what_is_forgotten_begins_anew(void **state) {
+  (void)state;
+  const ss_optimizer_options options = {.kind = SS_SGD, .momentum = 0.5f};
+  bench b;
+  make_bench(&b, &options, ss_shape_of(2, 2), ss_shape_of(4));
+  const float ones[4] = {1, 1, 1, 1};
+  const float *const gradients[PARTS] = {ones, ones};
+  step(&b, gradients, 0.1f, 1);
+  ss_optimizer_forget(b.optimizer, "nothing|bias");
+  step(&b, gradients, 0.1f, 1);
+  for (int i = 0; i < 4; i++) {
+    assert_true(fabsf(((const float *)b.parts[0]->value)[i] + 0.25f) < 1e-6f);
+    assert_true(fabsf(((const float *)b.parts[1]->value)[i] + 0.2f) < 1e-6f);
+  }
+  free_bench(&b);
+}
+
 static void prefixes_are_separated_by_bars(void **state) {
   (void)state;
   char name[] = "decoder.0.weight";
@@ -362,6 +380,7 @@ int main(void) {
                                      cmocka_unit_test(accumulating_equals_one_large_batch),
                                      cmocka_unit_test(the_state_is_all_there_is),
                                      cmocka_unit_test(a_prefix_leaves_the_others_alone),
+                                     cmocka_unit_test(what_is_forgotten_begins_anew),
                                      cmocka_unit_test(prefixes_are_separated_by_bars)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,7 @@ void support_configure(support_task *out, const char *method, int size, int batc
   task->samples = SUPPORT_SAMPLES;
   task->labels = labels;
   task->seed = 3;
+  task->threads = 1;
   task->steps = task->steps_per_epoch = 10;
   if (task->method->configure(task, &error) != SS_OK) {
     fail_msg("%s: %s", method, error.message);

@@ -1,0 +1,170 @@
+#include "methods/pseudo_labels.h"
+
+#include "base/memory.h"
+#include "cluster/agreement.h"
+#include "cluster/kmeans.h"
+#include "cluster/whitening.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is drawn anew: the view of a stream. */
+enum { draw_clusters, draw_classifier };
+
+int64_t ss_pseudo_label_count(const ss_task *task) {
+  const int64_t asked = ss_settings_int(task->settings, "clusters");
+  const int64_t usual = task->classes > 0 ? 10 * (int64_t)task->classes : 1000;
+  const int64_t wanted = asked > 0 ? asked : usual, most = (int64_t)task->samples / 2;
+  return wanted < most ? wanted : most > 1 ? most : 1;
+}
+
+bool ss_pseudo_labels_due(const ss_task *task, int64_t epoch) {
+  return epoch % ss_settings_int(task->settings, "every") == 0;
+}
+
+/* A number of the labels as a scalar of the graph. */
+static ss_tensor *number(ss_graph *graph, const char *name) {
+  return ss_affine(graph, ss_graph_parameter(graph, name, SS_F32, ss_shape_of(1), SS_INIT_ZEROS, 0), 1.0f, 0.0f);
+}
+
+static int64_t components_of(const ss_task *task) {
+  const int64_t wanted = ss_settings_int(task->settings, "components"), dim = ss_backbone_dim(&task->backbone);
+  const int64_t most = dim < (int64_t)task->samples ? dim : (int64_t)task->samples;
+  return wanted < most ? wanted : most;
+}
+
+ss_pseudo_labels ss_build_pseudo_labels(ss_build *build, ss_tensor *ranks) {
+  ss_graph *graph = build->graph;
+  const ss_shape samples = ss_shape_of((int64_t)build->task->samples);
+  ss_graph_push_scope(graph, "clusters");
+  ss_tensor *labels = ss_graph_parameter(graph, "assignment", SS_I32, samples, SS_INIT_ZEROS, 0);
+  ss_tensor *weights = ss_graph_parameter(graph, "weights", SS_F32, samples, SS_INIT_ONES, 0);
+  ss_graph_parameter(graph, "centroids", SS_F32,
+                     ss_shape_of(ss_pseudo_label_count(build->task), components_of(build->task)), SS_INIT_ZEROS, 0);
+  const ss_pseudo_labels found = {.labels = ss_gather(graph, labels, ranks),
+                                  .weights = ss_gather(graph, weights, ranks),
+                                  .largest = number(graph, "largest")};
+  if (ss_graph_is_training(graph)) {
+    ss_build_report(build, "nmi_previous", number(graph, "nmi_previous"));
+    ss_build_report(build, "nmi_classes", number(graph, "nmi_classes"));
+    ss_build_report(build, "largest_cluster", found.largest);
+  }
+  ss_graph_pop_scope(graph);
+  return found;
+}
+
+static void *value_of(const ss_parameters *parameters, const char *name) {
+  const ss_parameter *parameter = ss_parameters_find(parameters, name);
+  return parameter ? parameter->value : NULL;
+}
+
+/* Normalised mutual information with `others`, of the samples that have a label there; 0 where none has. */
+static ss_status agree(const int32_t *labels, const int32_t *others, int64_t count, float *nmi, ss_error *error) {
+  int32_t *pairs = NULL;
+  SS_TRY(ss_alloc((void **)&pairs, 2 * (size_t)count, sizeof *pairs, "the labels", error));
+  int64_t known = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (others[i] >= 0) {
+      pairs[known] = labels[i];
+      pairs[count + known++] = others[i];
+    }
+  }
+  ss_agreement agreement = {.nmi = 0.0, .ari = 0.0};
+  const ss_status status = known > 0 ? ss_agreement_measure(pairs, pairs + count, known, &agreement, error) : SS_OK;
+  *nmi = (float)agreement.nmi;
+  free(pairs);
+  return status;
+}
+
+/* Puts a clustering into the parameters. */
+static ss_status take(const ss_task *task, ss_parameters *parameters, const ss_kmeans *clusters, bool first,
+                      ss_error *error) {
+  int32_t *labels = value_of(parameters, "clusters.assignment");
+  float *weights = value_of(parameters, "clusters.weights"), *centroids = value_of(parameters, "clusters.centroids");
+  float *largest = value_of(parameters, "clusters.largest"), *previous = value_of(parameters, "clusters.nmi_previous");
+  float *classes = value_of(parameters, "clusters.nmi_classes");
+  if (!labels || !weights || !centroids || !largest || !previous || !classes) {
+    return ss_fail(error, SS_FAILED, "%s has no pseudo-labels to renew", task->method->name);
+  }
+  *previous = 0.0f;
+  if (!first) {
+    SS_TRY(agree(clusters->assignment, labels, clusters->n, previous, error));
+  }
+  SS_TRY(agree(clusters->assignment, task->labels, clusters->n, classes, error));
+  int64_t most = 0;
+  for (int64_t j = 0; j < clusters->k; j++) {
+    most = clusters->sizes[j] > most ? clusters->sizes[j] : most;
+  }
+  *largest = (float)most / (float)clusters->n;
+  for (int64_t i = 0; i < clusters->n; i++) {
+    labels[i] = clusters->assignment[i];
+    weights[i] = (float)((double)clusters->n / ((double)clusters->k * (double)clusters->sizes[labels[i]]));
+  }
+  memcpy(centroids, clusters->centroids, (size_t)(clusters->k * clusters->d) * sizeof *centroids);
+  return SS_OK;
+}
+
+static ss_status cluster(const ss_task *task, const float *features, int64_t dim, int64_t epoch, ss_kmeans *clusters,
+                         ss_error *error) {
+  const int64_t samples = (int64_t)task->samples, components = components_of(task);
+  ss_kmeans_options how = SS_KMEANS_DEFAULTS;
+  how.clusters = ss_pseudo_label_count(task);
+  how.iterations = (int)ss_settings_int(task->settings, "iterations");
+  ss_random random = ss_random_stream(task->seed, SS_RANDOM_METHOD, (uint32_t)epoch, 0, draw_clusters);
+  how.seed = ss_random_bits(&random);
+  how.threads = task->threads;
+  ss_whitening whitening = {.d = 0};
+  float *whitened = NULL;
+  ss_status status =
+      ss_alloc((void **)&whitened, (size_t)(samples * components), sizeof *whitened, "the features", error);
+  if (status == SS_OK) {
+    status = ss_whitening_fit(features, samples, dim, components, 1e-6, task->threads, &whitening, error);
+  }
+  if (status == SS_OK) {
+    status = ss_whitening_apply(&whitening, features, samples, true, task->threads, whitened, error);
+  }
+  if (status == SS_OK) {
+    status = ss_kmeans_run(whitened, samples, components, &how, clusters, error);
+  }
+  ss_whitening_free(&whitening);
+  free(whitened);
+  return status;
+}
+
+ss_status ss_pseudo_labels_renew(ss_task *task, ss_parameters *parameters, int64_t epoch, ss_error *error) {
+  const int64_t dim = ss_backbone_dim(&task->backbone);
+  float *features = NULL;
+  ss_kmeans clusters = {.n = 0};
+  SS_TRY(ss_alloc((void **)&features, (size_t)task->samples * (size_t)dim, sizeof *features, "the features", error));
+  ss_status status = task->features(task->features_context, features, error);
+  if (status == SS_OK) {
+    status = cluster(task, features, dim, epoch, &clusters, error);
+  }
+  free(features);
+  if (status == SS_OK) {
+    status = take(task, parameters, &clusters, epoch == 0, error);
+  }
+  ss_kmeans_free(&clusters);
+  return status;
+}
+
+ss_status ss_renew_classifier(ss_task *task, ss_parameters *parameters, const char *head, int64_t epoch,
+                              ss_error *error) {
+  char name[80];
+  snprintf(name, sizeof name, "%s.weight", head);
+  const ss_parameter *weight = ss_parameters_find(parameters, name);
+  snprintf(name, sizeof name, "%s.bias", head);
+  const ss_parameter *bias = ss_parameters_find(parameters, name);
+  if (!weight || !bias) {
+    return ss_fail(error, SS_FAILED, "%s has no classifier %s to draw anew", task->method->name, head);
+  }
+  ss_random random =
+      ss_random_stream(task->seed, SS_RANDOM_METHOD, (uint32_t)epoch, ss_hash_text(head), draw_classifier);
+  float *values = weight->value;
+  for (int64_t i = 0; i < weight->count; i++) {
+    values[i] = 0.01f * ss_random_normal(&random);
+  }
+  memset(bias->value, 0, (size_t)bias->count * sizeof *values);
+  return SS_OK;
+}
