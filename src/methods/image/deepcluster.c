@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 static const ss_option options[] = {
-    SS_PSEUDO_LABEL_OPTIONS,
+    SS_PSEUDO_LABEL_OPTIONS("1"),
     {"sobel", SS_OPTION_BOOL, "0", "the network is shown edges instead of colours", 0, 0, NULL},
     {"min_scale", SS_OPTION_FRACTION, "0.08", "smallest area of the random crop", 0, 0, NULL},
     {0}};
