@@ -40,6 +40,18 @@ typedef struct ss_method_input {
   int views;
 } ss_method_input;
 
+/* Takes features of the training samples of ranks first to first + count - 1: (count, dim) float32. */
+typedef ss_status (*ss_feature_rows)(void *taker, const float *rows, int64_t first, int64_t count, int64_t dim,
+                                     ss_error *error);
+
+/* What features are asked for. */
+typedef struct ss_feature_request {
+  const char *model; /* a run, file or random:ARCH; NULL: the backbone as it is now */
+  bool map;          /* the last layer's map, place by place (averaged down to at most 9,216 numbers), not its mean */
+  ss_feature_rows take;
+  void *taker;
+} ss_feature_request;
+
 /* A method configured for a run. */
 typedef struct ss_task {
   const struct ss_method *method;
@@ -56,9 +68,8 @@ typedef struct ss_task {
   ss_method_input inputs[SS_MAX_METHOD_INPUTS]; /* set by configure */
   int input_count;
   void *state; /* the method's own; made by configure, freed by release */
-  /* For before_epoch: writes what the backbone makes now of each training sample, by rank, in the test view:
-   * (samples, ss_backbone_dim) float32. */
-  ss_status (*features)(void *context, float *values, ss_error *error);
+  /* For before_epoch: hands over what a network makes of each training sample in the test view, in order of rank. */
+  ss_status (*features)(void *context, const ss_feature_request *request, ss_error *error);
   void *features_context;
   const char *renewed; /* set by before_epoch: prefixes of parameters that it drew anew, whose optimiser forgets them */
 } ss_task;
@@ -144,6 +155,13 @@ typedef struct ss_state_array {
   void *values;
 } ss_state_array;
 
+/* A run that a method learns from, made first where the user names none. */
+typedef struct ss_teacher {
+  const char *method; /* that trains it */
+  const char *option; /* of type text: names a run, file or random:ARCH; "": one is made in OUT-OPTION */
+  const char *epochs; /* option: of the run that is made */
+} ss_teacher;
+
 typedef struct ss_method {
   const char *name;
   ss_modality modality;
@@ -160,6 +178,7 @@ typedef struct ss_method {
   /* Prefixes of each player's parameters ("backbone.|decoder."), trained in turns; NULL: one player, all parameters. */
   const char *players[SS_MAX_PLAYERS];
   double player_rates[SS_MAX_PLAYERS]; /* a player's learning rate as a factor of --lr; 0: 1 */
+  const ss_teacher *teacher;           /* NULL: none */
   int survey_pictures;                 /* how many training pictures survey is to see at most */
 
   /* Optional: the most training samples that the options allow (0: any number); the first so many are taken. */

@@ -106,6 +106,12 @@ ss_status ss_pseudo_labels_take(const ss_task *task, ss_parameters *parameters, 
   return SS_OK;
 }
 
+static ss_status keep_rows(void *taker, const float *rows, int64_t first, int64_t count, int64_t dim, ss_error *error) {
+  (void)error;
+  memcpy((float *)taker + first * dim, rows, (size_t)(count * dim) * sizeof *rows);
+  return SS_OK;
+}
+
 ss_status ss_pseudo_label_features(const ss_task *task, float **features, int64_t *dims, ss_error *error) {
   const int64_t samples = (int64_t)task->samples, dim = ss_backbone_dim(&task->backbone);
   float *plain = NULL, *whitened = NULL;
@@ -116,7 +122,8 @@ ss_status ss_pseudo_label_features(const ss_task *task, float **features, int64_
     status = ss_alloc((void **)&whitened, (size_t)(samples * *dims), sizeof *whitened, "the features", error);
   }
   if (status == SS_OK) {
-    status = task->features(task->features_context, plain, error);
+    const ss_feature_request request = {.model = NULL, .map = false, .take = keep_rows, .taker = plain};
+    status = task->features(task->features_context, &request, error);
   }
   if (status == SS_OK) {
     status = ss_whitening_fit(plain, samples, dim, *dims, 1e-6, task->threads, &whitening, error);

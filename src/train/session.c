@@ -1,9 +1,7 @@
 #include "train/session.h"
 
-#include "augment/normalise.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "features/features.h"
 #include "io/png.h"
 #include "nets/model.h"
 
@@ -33,26 +31,6 @@ static void thin_out(ss_subset *held) {
     }
     held->count = SS_HELD_OUT_MOST;
   }
-}
-
-/* ss_task.features */
-static ss_status training_features(void *context, float *values, ss_error *error) {
-  const ss_session *session = context;
-  const ss_backbone_options *backbone = &session->task.backbone;
-  const ss_settings *settings = session->config->settings;
-  const ss_feature_options options = {.batch = session->task.batch,
-                                      .threads = (int)ss_settings_int(settings, "threads"),
-                                      .layer = SS_LAST_LAYER,
-                                      .max_bad = ss_settings_float(settings, "max-bad"),
-                                      .ways = session->config->ways};
-  ss_model model = {.parameters = session->parameters, .backbone = *backbone};
-  memcpy(model.mean, ss_imagenet_mean, sizeof model.mean);
-  memcpy(model.deviation, ss_imagenet_deviation, sizeof model.deviation);
-  ss_features features = {0};
-  SS_TRY(ss_features_extract(&model, session->source, &session->train, &options, &features, error));
-  memcpy(values, features.values, (size_t)(features.count * features.dim) * sizeof *values);
-  ss_features_free(&features);
-  return SS_OK;
 }
 
 /* The samples that are trained on and those that are held out for the score. */
@@ -164,7 +142,7 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   const int64_t per_epoch = (int64_t)session->train.count / batch / session->accumulate;
   session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
   session->task = make_task(session, (int)batch);
-  session->task.features = training_features;
+  session->task.features = ss_session_features;
   session->task.features_context = session;
   SS_TRY(ss_backbone_check(&session->task.backbone, error));
   session->configured = true; /* from here on there may be something to release */

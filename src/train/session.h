@@ -79,6 +79,9 @@ double ss_session_spread(const ss_session *session);
 /* Draws samples/NAME.png of the last batch. */
 ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_error *error);
 
+/* ss_task.features of the session, which is its context. */
+ss_status ss_session_features(void *session, const ss_feature_request *request, ss_error *error);
+
 /* Merges the configuration of an existing run into what the user asks for now. SS_USAGE naming what differs. */
 ss_status ss_resume_merge(ss_config *config, const ss_config *before, ss_error *error);
 

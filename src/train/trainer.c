@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "base/text.h"
 #include "nets/model.h"
+#include "train/prelude.h"
 #include "train/profile.h"
 #include "train/schedule.h"
 #include "train/session.h"
@@ -405,7 +406,10 @@ ss_status ss_train(const ss_train_request *request, ss_train_result *result, ss_
   ss_held_scores held = {.score = NAN, .chance = NAN};
   bool had_checkpoint = false;
   memset(result, 0, sizeof *result);
-  ss_status status = prepare(&session, request, &had_checkpoint, error);
+  ss_status status = ss_prelude(request, error);
+  if (status == SS_OK) {
+    status = prepare(&session, request, &had_checkpoint, error);
+  }
   if (status == SS_OK && had_checkpoint && session.step >= session.steps) {
     result->finished_before = true;
     status = ss_session_score(&session, &held, error);

@@ -19,9 +19,10 @@ static int blob_of(int64_t sample, bool turned) {
   return (int)(turned ? sample / 8 : sample % blobs);
 }
 
-static ss_status features(void *context, float *values, ss_error *error) {
-  (void)error;
+static ss_status features(void *context, const ss_feature_request *request, ss_error *error) {
   const made *of = context;
+  float *values = calloc((size_t)(SUPPORT_SAMPLES * of->dim), sizeof *values);
+  assert_true(values && !request->model && !request->map);
   ss_random random = ss_random_stream(9, SS_RANDOM_METHOD, of->turned, 0, 0);
   for (int64_t i = 0; i < SUPPORT_SAMPLES; i++) {
     for (int64_t d = 0; d < of->dim; d++) {
@@ -29,7 +30,9 @@ static ss_status features(void *context, float *values, ss_error *error) {
       values[i * of->dim + d] = centre + 0.1f * ss_random_normal(&random);
     }
   }
-  return SS_OK;
+  const ss_status status = request->take(request->taker, values, 0, SUPPORT_SAMPLES, of->dim, error);
+  free(values);
+  return status;
 }
 
 static void *value(const support_run *run, const char *name) {

@@ -10,9 +10,10 @@
 enum { groups = 2, parts = 3 };
 
 /* Two halves far apart, each of three blobs apart: sample i in half i mod 2, blob i mod 3. */
-static ss_status features(void *context, float *values, ss_error *error) {
-  (void)error;
+static ss_status features(void *context, const ss_feature_request *request, ss_error *error) {
   const int64_t dim = *(const int64_t *)context;
+  float *values = calloc((size_t)(SUPPORT_SAMPLES * dim), sizeof *values);
+  assert_non_null(values);
   ss_random random = ss_random_stream(9, SS_RANDOM_METHOD, 0, 0, 0);
   for (int64_t i = 0; i < SUPPORT_SAMPLES; i++) {
     float *row = values + i * dim;
@@ -22,7 +23,12 @@ static ss_status features(void *context, float *values, ss_error *error) {
     row[0] += i % 2 ? 10.0f : -10.0f;
     row[1 + i % 3] += 3.0f;
   }
-  return SS_OK;
+  ss_status status = SS_OK;
+  for (int64_t i = 0; i < SUPPORT_SAMPLES && status == SS_OK; i += 8) { /* batch by batch */
+    status = request->take(request->taker, values + i * dim, i, 8, dim, error);
+  }
+  free(values);
+  return status;
 }
 
 typedef struct fixture {

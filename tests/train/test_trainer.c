@@ -26,7 +26,9 @@ static int tear_down(void **state) {
 }
 
 /* What some methods need to be quick, or to run at all, on small pictures. */
-static const struct { const char *method, *pairs[2]; } needs[] = {{"superres", {"size=24", "blocks=1"}}};
+static const struct {
+  const char *method, *pairs[2];
+} needs[] = {{"superres", {"size=24", "blocks=1"}}, {"bow", {"words=random:resnet18?width=4&size=16", "vocabulary=8"}}};
 
 static void set_needs(ss_config *config) {
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
