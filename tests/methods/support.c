@@ -8,17 +8,17 @@
 static const int32_t labels[SUPPORT_SAMPLES] = {0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 4, 3, 2, 1, 4, 3, 4, 3, 2, 4,
                                                 4, 3, 2, 1, 0, 0, 1, 2, 3, 4, 3, 4, 4, 2, 1, 3, 2, 4, 3, 4};
 
-void support_configure(support_task *out, const char *method, int size, int batch, const char *pairs) {
+static ss_status configure(support_task *out, const char *method, int size, int batch, const char *arch,
+                           const char *pairs, ss_error *error) {
   *out = (support_task){0};
-  ss_error error = {{0}};
   ss_task *task = &out->task;
-  if (ss_method_find(method, &task->method, &error) != SS_OK ||
-      ss_settings_new(task->method->options, NULL, &out->settings, &error) != SS_OK ||
-      ss_settings_apply_defaults(out->settings, pairs, &error) != SS_OK) {
-    fail_msg("%s", error.message);
+  if (ss_method_find(method, &task->method, error) != SS_OK ||
+      ss_settings_new(task->method->options, NULL, &out->settings, error) != SS_OK ||
+      ss_settings_apply_defaults(out->settings, pairs, error) != SS_OK) {
+    fail_msg("%s", error->message);
   }
   task->settings = out->settings;
-  task->backbone = (ss_backbone_options){.arch = "resnet18", .width = 4, .size = size};
+  task->backbone = (ss_backbone_options){.arch = arch, .width = 4, .size = size};
   task->size = size;
   task->batch = batch;
   task->classes = 5;
@@ -27,9 +27,25 @@ void support_configure(support_task *out, const char *method, int size, int batc
   task->seed = 3;
   task->threads = 1;
   task->steps = task->steps_per_epoch = 10;
-  if (task->method->configure(task, &error) != SS_OK) {
+  return task->method->configure(task, error);
+}
+
+void support_configure(support_task *out, const char *method, int size, int batch, const char *pairs) {
+  ss_error error = {{0}};
+  if (configure(out, method, size, batch, "resnet18", pairs, &error) != SS_OK) {
     fail_msg("%s: %s", method, error.message);
   }
+}
+
+void support_expect_refused(const char *method, int size, int batch, const char *arch, const char *pairs,
+                            const char *words) {
+  support_task task;
+  ss_error error = {{0}};
+  assert_int_equal(configure(&task, method, size, batch, arch, pairs, &error), SS_USAGE);
+  if (!strstr(error.message, words)) {
+    fail_msg("\"%s\" does not say \"%s\"", error.message, words);
+  }
+  support_release(&task);
 }
 
 void support_release(support_task *task) {

@@ -23,6 +23,9 @@ typedef struct support_task {
 /* `pairs` are options that differ, "key=value key=value". Fails the test if the method cannot be configured. */
 void support_configure(support_task *out, const char *method, int size, int batch, const char *pairs);
 void support_release(support_task *task);
+/* The method refuses these options (SS_USAGE), and its message says `words`. */
+void support_expect_refused(const char *method, int size, int batch, const char *arch, const char *pairs,
+                            const char *words);
 
 /* A picture of soft colours and hard edges, another one for each seed. Freed with ss_image_free. */
 ss_image support_picture(int width, int height, uint64_t seed);

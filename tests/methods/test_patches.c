@@ -146,43 +146,26 @@ static void two_colours_become_noise(void **state) {
   }
 }
 
-/* A method's error for options and a size. */
-static void expect_refused(const char *method, int size, const char *arch, const char *pairs, const char *words) {
-  ss_settings *settings = NULL;
-  ss_task task = {.size = size, .batch = 4, .seed = 3, .backbone = {.arch = arch, .width = 4, .size = size}};
-  ss_error error = {{0}};
-  assert_int_equal(ss_method_find(method, &task.method, &error), SS_OK);
-  assert_int_equal(ss_settings_new(task.method->options, NULL, &settings, &error), SS_OK);
-  assert_int_equal(ss_settings_apply_defaults(settings, pairs, &error), SS_OK);
-  task.settings = settings;
-  assert_int_equal(task.method->configure(&task, &error), SS_USAGE);
-  if (!strstr(error.message, words)) {
-    fail_msg("\"%s\" does not say \"%s\"", error.message, words);
-  }
-  task.method->release(&task);
-  ss_settings_free(settings);
-}
-
 static void what_does_not_fit_is_refused(void **state) {
   (void)state;
-  expect_refused("jigsaw", 47, "resnet18", "", "at least 48 px");
-  expect_refused("relative-patch", 32, "resnet18", "", "--size 48");
-  expect_refused("selfie", 31, "resnet18", "", "at least 32 px");
-  expect_refused("selfie", 32, "resnet18", "grid=5", "patches of at least 8 px, not the 6 px");
-  expect_refused("jigsaw", 96, "alexnet", "", "patches of at least 63 px, not the 27 px");
-  expect_refused("relative-patch", 96, "resnet18", "patch=0.4", "and --size is 96");
-  expect_refused("relative-patch", 96, "resnet18", "gap=1", "and --size is 96");
-  expect_refused("jigsaw", 96, "resnet18", "tile=0.5", "and --size is 96");
-  expect_refused("selfie", 96, "resnet18", "masked=0", "two to choose from");
-  expect_refused("selfie", 96, "resnet18", "masked=1", "one that is seen");
-  expect_refused("selfie", 96, "resnet18", "heads=5", "heads=5");
+  support_expect_refused("jigsaw", 47, 4, "resnet18", "", "at least 48 px");
+  support_expect_refused("relative-patch", 32, 4, "resnet18", "", "--size 48");
+  support_expect_refused("selfie", 31, 4, "resnet18", "", "at least 32 px");
+  support_expect_refused("selfie", 32, 4, "resnet18", "grid=5", "patches of at least 8 px, not the 6 px");
+  support_expect_refused("jigsaw", 96, 4, "alexnet", "", "patches of at least 63 px, not the 27 px");
+  support_expect_refused("relative-patch", 96, 4, "resnet18", "patch=0.4", "and --size is 96");
+  support_expect_refused("relative-patch", 96, 4, "resnet18", "gap=1", "and --size is 96");
+  support_expect_refused("jigsaw", 96, 4, "resnet18", "tile=0.5", "and --size is 96");
+  support_expect_refused("selfie", 96, 4, "resnet18", "masked=0", "two to choose from");
+  support_expect_refused("selfie", 96, 4, "resnet18", "masked=1", "one that is seen");
+  support_expect_refused("selfie", 96, 4, "resnet18", "heads=5", "heads=5");
 }
 
 /* The defaults fit at any size from the smallest on. */
 static void defaults_fit_every_size(void **state) {
   (void)state;
-  static const char *const methods[] = {"relative-patch", "jigsaw", "selfie"};
-  for (int m = 0; m < 3; m++) {
+  static const char *const methods[] = {"relative-patch", "jigsaw", "selfie", "cpc"};
+  for (int m = 0; m < 4; m++) {
     for (int size = m == 2 ? 32 : 48; size < 320; size++) {
       support_task task;
       support_configure(&task, methods[m], size, 4, m == 1 ? "permutations=2" : "");

@@ -1,6 +1,6 @@
 """Writes patches.safetensors: what tests/methods compare the patch methods with. From NumPy: the greedy set of permutations over
 all 362,880, and what is done to a patch. From PyTorch in float64: transformer layers and the losses of relative-patch,
-jigsaw and selfie with a small ResNet, with gradients.
+jigsaw, selfie and cpc with a small ResNet, with gradients.
 
 Parameters and pictures are not stored: both sides make them from their names (`numbers`). Every bias before a ReLU is
 about 3, so that hardly any is met at its kink, where rounding alone would change gradients.
@@ -180,5 +180,60 @@ for i in range(N):
         logits.append(torch.stack([v @ h[i, candidate] for candidate in range(6, 9)]) / D**0.5)
 finish("selfie", network, torch.stack(logits), torch.arange(3).repeat(N), rows=rows.T.reshape(-1),
        columns=columns.T.reshape(-1))
+
+
+# Contrastive predictive coding: a 4 x 4 grid of 12 px patches, rows 1 and 2 further on, downwards, upwards and to the right. The
+# candidates are all the patches of the batch, place by place.
+
+
+class MaskedBlock(nn.Module):
+    """The block of pixelCNN in Henaff et al.'s appendix: 1x1, 1x3, a row of padding above and 2x1, 1x1."""
+
+    def __init__(self, channels, hidden):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, hidden, 1)
+        self.conv2 = nn.Conv2d(hidden, hidden, (1, 3), padding=(0, 1))
+        self.conv3 = nn.Conv2d(hidden, hidden, (2, 1))
+        self.conv4 = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x):
+        y = self.conv2(self.conv1(x).relu())
+        return x + self.conv4(self.conv3(F.pad(y, (0, 0, 1, 0))).relu())
+
+
+G, T = 4, 10
+network = nn.Module()
+network.backbone, network.target = backbone(), nn.Linear(D, T)
+for direction in ("down", "up", "right"):
+    heads = nn.Module()
+    heads.context = nn.Sequential(MaskedBlock(D, 12), MaskedBlock(D, 12))
+    heads.w1, heads.w2 = nn.Linear(D, T, bias=False), nn.Linear(D, T, bias=False)
+    setattr(network, direction, heads)
+fill(network)
+z = network.backbone(pictures("patches", G * G, 12)).reshape(G, G, N, D)
+candidates = network.target(z).reshape(-1, T)
+numbered = torch.arange(G * G * N).reshape(G, G, N)
+losses, scores, shown = [], {1: [], 2: []}, []
+for direction in ("down", "up", "right"):
+    turn = {"down": lambda x: x, "up": lambda x: x.flip(0), "right": lambda x: x.transpose(0, 1)}[direction]
+    heads, place = getattr(network, direction), turn(numbered)
+    c = heads.context(turn(z).permute(2, 3, 0, 1)).relu()  # (N, D, G, G)
+    for k in (1, 2):
+        rows, labels = [], []
+        for n in range(N):
+            for row in range(G - k):
+                for column in range(G):
+                    w = getattr(heads, f"w{k}").weight
+                    rows.append(torch.stack([f @ (w @ c[n, :, row, column]) * 0.1 for f in candidates]))
+                    labels.append(place[row + k, column, n])
+        logits, labels = torch.stack(rows), torch.stack(labels)
+        losses.append(F.cross_entropy(logits, labels))
+        scores[k].append((logits.argmax(1) == labels).double().mean())
+        if direction == "down":
+            shown.append(logits.reshape(N, G - k, G, -1)[:, G - 1 - 2])
+loss = torch.stack(losses).mean()
+loss.backward()
+keep("cpc", loss=loss, logits=torch.cat(shown, 1), score=torch.stack(scores[1] + scores[2]).mean())
+keep_gradients("cpc", network)
 
 save_file(golden, os.path.join(os.path.dirname(os.path.abspath(__file__)), "patches.safetensors"))
