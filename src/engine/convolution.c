@@ -171,6 +171,38 @@ static ss_tensor *convolution(ss_graph *graph, ss_tensor *x, int output_channels
   return record(graph, x, weight, bias, &attributes, name);
 }
 
+/* As the two-dimensional one over a single row: x (N, 1, L, I), the weight (O, I/groups, 1, k). */
+ss_tensor *ss_convolution1d(ss_graph *graph, ss_tensor *x, int output_channels, const ss_convolution_options *options,
+                            const char *name) {
+  if (!ss_graph_ready(graph, &x, 1)) {
+    return NULL;
+  }
+  char text[80];
+  if (x->shape.rank != 3) {
+    return ss_graph_mistake(graph, "%s%s: the input must be (N, L, C), not %s", graph->scope, name,
+                            ss_shape_text(x->shape, text));
+  }
+  const ss_convolution_options row = {.kernel = {1, options->kernel[0]},
+                                      .stride = {1, options->stride[0]},
+                                      .padding = {0, options->padding[0]},
+                                      .dilation = {1, options->dilation[0]},
+                                      .groups = options->groups};
+  const ss_attributes attributes = attributes_of(&row, 2);
+  const int64_t samples = x->shape.dims[0], length = x->shape.dims[1], channels = x->shape.dims[2];
+  ss_tensor *weight, *bias;
+  if (!options_make_sense(graph, &attributes, 2, name) ||
+      !fits_groups(graph, channels, output_channels, attributes.groups, name) ||
+      !make_parameters(graph, options, 1, output_channels, channels / attributes.groups, output_channels, name, &weight,
+                       &bias)) {
+    return NULL;
+  }
+  weight = ss_reshape(graph, weight, ss_shape_of(output_channels, channels / attributes.groups, 1, row.kernel[1]));
+  x = ss_reshape(graph, x, ss_shape_of(samples, 1, length, channels));
+  ss_tensor *needed[] = {x, weight};
+  ss_tensor *y = ss_graph_ready(graph, needed, 2) ? record(graph, x, weight, bias, &attributes, name) : NULL;
+  return ss_reshape(graph, y, ss_shape_of(samples, ss_tensor_dim(y, 2), output_channels));
+}
+
 ss_tensor *ss_convolution2d(ss_graph *graph, ss_tensor *x, int output_channels, const ss_convolution_options *options,
                             const char *name) {
   return convolution(graph, x, output_channels, options, name, 2);

@@ -34,6 +34,8 @@
   X(CONVOLUTION_BACKWARD_WEIGHT, convolution_backward_weight)   \
   X(LINEAR, linear)                                             \
   X(MATMUL, matmul)                                             \
+  X(GRU, gru)                                                   \
+  X(GRU_BACKWARD, gru_backward)                                 \
   X(PRELU, prelu)                                               \
   X(PRELU_BACKWARD, prelu_backward)                             \
   X(BATCH_NORM, batch_norm)                                     \

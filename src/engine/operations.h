@@ -20,6 +20,9 @@ typedef struct ss_convolution_options {
   ss_initializer initializer; /* of the weight; zeroed struct: SS_INIT_KAIMING_UNIFORM as PyTorch's default */
 } ss_convolution_options;
 
+/* (N, L, I) -> (N, OL, O), OL as OH below; the options' first entries count; weight (O, I/groups, k). */
+ss_tensor *ss_convolution1d(ss_graph *graph, ss_tensor *x, int output_channels, const ss_convolution_options *options,
+                            const char *name);
 /* (N, H, W, I) -> (N, OH, OW, O), OH = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1. */
 ss_tensor *ss_convolution2d(ss_graph *graph, ss_tensor *x, int output_channels, const ss_convolution_options *options,
                             const char *name);
@@ -47,6 +50,15 @@ ss_tensor *ss_linear_with(ss_graph *graph, ss_tensor *x, ss_tensor *weight, ss_t
 /* alpha a b for (M, K) and (K, N), or batched (B, M, K) and (B, K, N); a transposed operand is given as (K, M) or (N,
  * K). Result float32 if both are float32, else the compute type. */
 ss_tensor *ss_matmul(ss_graph *graph, ss_tensor *a, bool transpose_a, ss_tensor *b, bool transpose_b, float alpha);
+
+/* ---- gru.c ---- */
+
+/* A gated recurrent unit over time (Cho et al., EMNLP 2014), PyTorch's GRU of one layer: (N, T, I) -> (N, T, H),
+ * float32, from a state of zeros. Gates r, z, n in this order: r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z likewise,
+ * n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h <- (1 - z) n + z h. Parameters scope.name.weight_ih_l0 (3H, I),
+ * .weight_hh_l0 (3H, H), .bias_ih_l0 and .bias_hh_l0 (3H). What x gives is made for all times at once, in the compute
+ * type. */
+ss_tensor *ss_gru(ss_graph *graph, ss_tensor *x, int hidden, const char *name);
 
 /* ---- normalization.c ---- */
 

@@ -49,6 +49,11 @@ static product_tensors product_of(const ss_node *node) {
   if (node->operation == SS_OP_LINEAR || node->operation == SS_OP_MATMUL) {
     p = (product_tensors){node->inputs[0], node->inputs[1], node->outputs[0], 0.0};
   }
+  if (node->operation == SS_OP_GRU || node->operation == SS_OP_GRU_BACKWARD) { /* (3H, H), at each time */
+    const bool forward = node->operation == SS_OP_GRU;
+    const ss_tensor *weight = node->inputs[forward ? 1 : 3], *gates = forward ? node->inputs[0] : node->outputs[0];
+    return (product_tensors){gates, weight, gates, (double)weight->shape.dims[1]};
+  }
   if (p.a) {
     const bool transposed = node->operation == SS_OP_MATMUL && (node->attributes.flags & SS_MATMUL_TRANSPOSE_A);
     p.depth = (double)p.a->shape.dims[p.a->shape.rank - (transposed ? 2 : 1)];

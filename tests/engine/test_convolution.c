@@ -19,6 +19,9 @@ typedef struct convolution_case {
 static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *context) {
   const convolution_case *c = context;
   const bool flat = ss_tensor_rank(inputs[0]) == 4;
+  if (ss_tensor_rank(inputs[0]) == 3) {
+    return ss_convolution1d(graph, inputs[0], c->outputs, &c->options, "c");
+  }
   if (c->transposed) {
     return flat ? ss_transposed_convolution2d(graph, inputs[0], c->outputs, &c->options, c->output_padding, "c")
                 : ss_transposed_convolution3d(graph, inputs[0], c->outputs, &c->options, c->output_padding, "c");
@@ -29,6 +32,9 @@ static ss_tensor *record(ss_graph *graph, ss_tensor *const *inputs, const void *
 
 /* As in golden/make_convolution.py. */
 static const convolution_case cases[] = {
+    {"1d", {3, {3, 17, 5}}, 6, {.kernel = {5}, .stride = {2}, .padding = {2}, .bias = true}, false, {0}},
+    {"1d_strided", {3, {2, 40, 1}}, 8, {.kernel = {10}, .stride = {5}, .padding = {3}, .bias = true}, false, {0}},
+    {"1d_groups", {3, {2, 11, 8}}, 12, {.kernel = {3}, .dilation = {2}, .groups = 4}, false, {0}},
     {"3x3", {4, {2, 7, 9, 5}}, 8, {.kernel = {3, 3}, .padding = {1, 1}, .bias = true}, false, {0}},
     {"3x3_stride", {4, {2, 8, 8, 16}}, 16, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, false, {0}},
     {"dilated",
@@ -156,11 +162,39 @@ static void test_mistakes(void **state) {
   expect(&(convolution_case){"groups", x, 4, {.kernel = {3, 3}, .groups = 4}, false, {0}}, "4 groups");
   expect(&(convolution_case){"no outputs", x, 0, {.kernel = {3, 3}}, false, {0}}, "0 output channels");
   expect(&(convolution_case){"stride", x, 4, {.kernel = {3, 3}, .stride = {-1, 1}}, false, {0}}, "stride -1");
-  expect(&(convolution_case){"rank", {3, {2, 5, 6}}, 4, {.kernel = {3, 3}}, false, {0}}, "(2, 5, 6)");
+  expect(&(convolution_case){"rank", {2, {5, 6}}, 4, {.kernel = {3, 3}}, false, {0}}, "(5, 6)");
+  expect(&(convolution_case){"1d", {3, {2, 5, 6}}, 4, {.kernel = {6}}, false, {0}}, "width 5 of (2, 1, 5, 6)");
+  expect(&(convolution_case){"1d groups", {3, {2, 5, 6}}, 4, {.kernel = {3}, .groups = 4}, false, {0}}, "4 groups");
   expect(&(convolution_case){"output padding", x, 4, {.kernel = {3, 3}, .stride = {2, 2}}, true, {2, 0}},
          "output padding 2");
   expect(&(convolution_case){"nothing left", x, 4, {.kernel = {1, 1}, .padding = {0, 3}}, true, {0}},
          "leaves nothing of the width");
+}
+
+static ss_tensor *record_1d(ss_graph *graph, ss_tensor *const *inputs, const void *context) {
+  (void)context;
+  return ss_convolution1d(graph, inputs[0], 4, &(ss_convolution_options){.kernel = {3}}, "c");
+}
+
+/* The parameter has PyTorch's three axes and its default bounds; pictures are refused. */
+static void test_1d_parameters(void **state) {
+  (void)state;
+  ss_parameters *parameters = ss_parameters_new(1);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(2, 9, 100));
+  assert_non_null(ss_convolution1d(graph, x, 4, &(ss_convolution_options){.kernel = {3}, .bias = true}, "c"));
+  const ss_parameter *weight = ss_parameters_find(parameters, "c.weight");
+  assert_true(ss_shape_equal(weight->shape, ss_shape_of(4, 100, 3)));
+  double largest = 0.0;
+  for (int64_t i = 0; i < weight->count; i++) {
+    largest = fmax(largest, fabs((double)((const float *)weight->value)[i]));
+  }
+  assert_true(largest <= 1.000001 / sqrt(300.0) && largest > 0.95 / sqrt(300.0));
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+  const support_case picture = {
+      .name = "picture", .record = record_1d, .input_count = 1, .shapes = {ss_shape_of(2, 5, 5, 6)}};
+  support_expect_mistake(&picture, "c: the input must be (N, L, C), not (2, 5, 5, 6)");
 }
 
 static ss_tensor *record_given(ss_graph *graph, ss_tensor *const *inputs, const void *context) {
@@ -201,9 +235,9 @@ static void test_feature_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_goldens),        cmocka_unit_test(test_goldens_bf16), cmocka_unit_test(test_gradients),
-      cmocka_unit_test(test_initial_values), cmocka_unit_test(test_mistakes),     cmocka_unit_test(test_given_weights),
-      cmocka_unit_test(test_feature_names),
+      cmocka_unit_test(test_goldens),        cmocka_unit_test(test_goldens_bf16),  cmocka_unit_test(test_gradients),
+      cmocka_unit_test(test_initial_values), cmocka_unit_test(test_mistakes),      cmocka_unit_test(test_given_weights),
+      cmocka_unit_test(test_1d_parameters),  cmocka_unit_test(test_feature_names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

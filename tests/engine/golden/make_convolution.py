@@ -24,6 +24,9 @@ CASES = {
     "transposed_groups": ((2, 4, 4, 8), 4, (3, 3), (2, 1), (1, 1), (2, 1), 2, True, (1, 0)),
     "transposed_dilated": ((2, 5, 4, 3), 4, (3, 3), (1, 1), (2, 2), (3, 3), 1, True, (2, 1)),
     "transposed_3d": ((1, 3, 3, 4, 4), 5, (3, 4, 4), (1, 2, 2), (1, 1, 1), (1, 1, 1), 1, True, (0, 0, 0)),
+    "1d": ((3, 17, 5), 6, (5,), (2,), (2,), (1,), 1, True, None),
+    "1d_strided": ((2, 40, 1), 8, (10,), (5,), (3,), (1,), 1, True, None),
+    "1d_groups": ((2, 11, 8), 12, (3,), (1,), (0,), (2,), 4, False, None),
 }
 
 
@@ -46,7 +49,7 @@ for seed, (name, case) in enumerate(CASES.items()):
     options = dict(stride=stride, padding=padding, dilation=dilation, groups=groups)
     spatial = len(kernel)
     if output_padding is None:
-        y = (F.conv2d if spatial == 2 else F.conv3d)(x.movedim(-1, 1), weight, offset, **options)
+        y = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}[spatial](x.movedim(-1, 1), weight, offset, **options)
     else:
         y = (F.conv_transpose2d if spatial == 2 else F.conv_transpose3d)(
             x.movedim(-1, 1), weight, offset, output_padding=output_padding, **options)
