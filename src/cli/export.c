@@ -26,8 +26,9 @@ static ss_status export_model(const ss_arguments *arguments, ss_error *error) {
       ss_model_write(out, model->parameters, "backbone.", &model->backbone, ss_arguments_has(arguments, "half"), error);
   if (status == SS_OK) {
     const ss_backbone_options *backbone = &model->backbone;
-    printf("%s, %d channels wide%s, for %d px of %s: %s\n", backbone->arch, backbone->width,
-           backbone->split ? " in two halves" : "", backbone->size, ss_backbone_input_name(backbone->input), out);
+    printf("%s, %d channels wide%s%s, for %d px of %s: %s\n", backbone->arch, backbone->width,
+           backbone->split ? " in two halves" : "", backbone->norm == SS_BACKBONE_LAYER_NORM ? ", layer norms" : "",
+           backbone->size, ss_backbone_input_name(backbone->input), out);
   }
   ss_model_free(model);
   return status;

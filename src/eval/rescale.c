@@ -14,7 +14,7 @@ enum { most_pictures = 256 };
 
 /* In training, batch norm normalises each convolution's output by the statistics of the batch, and leaves a tenth of
  * them in running statistics that start from zero. So one pass over a batch rescales every layer after those before it:
- * what the algorithm does step by step. A network without norms is run as its form with them. */
+ * what the algorithm does step by step. A network without batch norms is run as its form with them. */
 static const float kept_share = 0.1f;
 
 static bool ends_with(const char *name, const char *end) {
@@ -74,13 +74,14 @@ static ss_status copy_weights(const ss_parameters *from, const ss_parameters *to
   return SS_OK;
 }
 
-/* The network's form with norms: itself, or ARCH_bn. */
+/* The network's form with batch norms: itself, ARCH_bn, or with them in place of layer norms. */
 static ss_status make_normed(const ss_model *model, ss_model **out, ss_error *error) {
   size_t index = 0;
   layer first;
   ss_model form = *model;
   form.backbone.arch = form.arch;
-  if (next_layer(model->parameters, &index, &first) && !first.mean) {
+  form.backbone.norm = SS_BACKBONE_BATCH_NORM;
+  if (model->backbone.norm == SS_BACKBONE_BATCH_NORM && next_layer(model->parameters, &index, &first) && !first.mean) {
     snprintf(form.arch, sizeof form.arch, "%.*s_bn", (int)sizeof form.arch - 4, model->arch);
   }
   SS_TRY(ss_model_untrained(&form, 0, out, error));

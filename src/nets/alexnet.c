@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, int width, ss_stem stem,
+static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, const ss_backbone_options *options,
                   ss_backbone_layers *layers) {
   static const struct {
     int channels, kernel, stride, padding;
@@ -14,22 +14,21 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
   } plan[5] = {
       {64, 11, 4, 2, true}, {192, 5, 1, 2, true}, {384, 3, 1, 1, false}, {256, 3, 1, 1, false}, {256, 3, 1, 1, true}};
   static const char *const names[] = {"conv1", "conv2", "conv3", "conv4", "conv5"};
-  (void)stem; /* it has one */
   ss_tensor *x = images;
   int index = 0; /* in torchvision's nn.Sequential, ReLUs and pools counted */
   ss_graph_push_scope(graph, "features");
   for (int i = 0; i < 5; i++) {
-    const ss_convolution_options options = {.kernel = {plan[i].kernel, plan[i].kernel},
-                                            .stride = {plan[i].stride, plan[i].stride},
-                                            .padding = {plan[i].padding, plan[i].padding},
-                                            .bias = !self->norm,
-                                            .initializer = {SS_INIT_KAIMING_UNIFORM, 0.0f}};
+    const ss_convolution_options convolution = {.kernel = {plan[i].kernel, plan[i].kernel},
+                                                .stride = {plan[i].stride, plan[i].stride},
+                                                .padding = {plan[i].padding, plan[i].padding},
+                                                .bias = !self->norm,
+                                                .initializer = {SS_INIT_KAIMING_UNIFORM, 0.0f}};
     char name[16];
     snprintf(name, sizeof name, "%d", index++);
-    x = ss_convolution2d(graph, x, plan[i].channels * width / 64, &options, name);
+    x = ss_convolution2d(graph, x, plan[i].channels * options->width / 64, &convolution, name);
     if (self->norm) {
       snprintf(name, sizeof name, "%d", index++);
-      x = ss_batch_norm(graph, x, NULL, name);
+      x = ss_backbone_normalise(graph, x, options->norm, name);
     }
     x = ss_relu(graph, x);
     index++;

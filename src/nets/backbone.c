@@ -51,6 +51,9 @@ ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error)
                    "lab, not %s",
                    ss_backbone_input_name(options->input));
   }
+  if (options->norm == SS_BACKBONE_LAYER_NORM && !architecture->norm) {
+    return ss_fail(error, SS_USAGE, "%s has no batch norms for layer norm to take the place of", options->arch);
+  }
   if (options->split && width % 2 != 0) {
     return ss_fail(error, SS_USAGE, "a split network has two halves: its width must be even, not %d", width);
   }
@@ -79,6 +82,26 @@ bool ss_backbone_input_find(const char *name, ss_backbone_input *input) {
   return false;
 }
 
+static const char *const norm_names[] = {"batch", "layer"};
+
+const char *ss_backbone_norm_name(ss_backbone_norm norm) {
+  return norm_names[norm];
+}
+
+bool ss_backbone_norm_find(const char *name, ss_backbone_norm *norm) {
+  for (int i = 0; i < 2; i++) {
+    if (strcmp(name, norm_names[i]) == 0) {
+      *norm = (ss_backbone_norm)i;
+      return true;
+    }
+  }
+  return false;
+}
+
+ss_tensor *ss_backbone_normalise(ss_graph *graph, ss_tensor *x, ss_backbone_norm norm, const char *name) {
+  return norm == SS_BACKBONE_LAYER_NORM ? ss_layer_norm(graph, x, name) : ss_batch_norm(graph, x, NULL, name);
+}
+
 ss_stem ss_backbone_stem(const ss_backbone_options *options) {
   const ss_architecture *architecture = find(options->arch);
   if (!architecture || !architecture->two_stems) {
@@ -99,7 +122,10 @@ int ss_backbone_dim(const ss_backbone_options *options) {
 static ss_backbone_layers build(ss_graph *graph, ss_tensor *images, const ss_architecture *architecture, int width,
                                 const ss_backbone_options *options) {
   ss_backbone_layers layers = {0};
-  architecture->build(graph, images, architecture, width, ss_backbone_stem(options), &layers);
+  ss_backbone_options decided = *options;
+  decided.width = width;
+  decided.stem = ss_backbone_stem(options);
+  architecture->build(graph, images, architecture, &decided, &layers);
   layers.output = layers.count ? ss_global_average_pool(graph, layers.tensors[layers.count - 1]) : NULL;
   return layers;
 }

@@ -21,6 +21,12 @@ typedef enum ss_backbone_input {
   SS_INPUT_SOBEL      /* horizontal and vertical edges of the grey picture, and 0 (augment/sobel.h) */
 } ss_backbone_input;
 
+/* What follows each convolution, in the architectures that have norms. */
+typedef enum ss_backbone_norm {
+  SS_BACKBONE_BATCH_NORM,
+  SS_BACKBONE_LAYER_NORM /* in its place and under its names: over the channels of each place (CPC v2, Henaff 2019) */
+} ss_backbone_norm;
+
 typedef struct ss_backbone_options {
   const char *arch; /* a name of ss_backbone_names */
   int width;        /* channels of the first stage; every other layer's scale with it; 0: 64, torchvision's */
@@ -28,6 +34,7 @@ typedef struct ss_backbone_options {
   ss_stem stem;
   ss_backbone_input input;
   bool split; /* two networks of half the width: one sees lightness alone, the other the colours alone; needs Lab */
+  ss_backbone_norm norm;
 } ss_backbone_options;
 
 /* What a built backbone offers: its layers in order of depth (N, H, W, C), and its output (N, D), the global average of
@@ -43,7 +50,7 @@ typedef struct ss_backbone_layers {
 const char *const *ss_backbone_names(void);
 
 /* SS_USAGE for an unknown arch (with the nearest name), a width that does not scale to whole channels, a size too small
- * for the architecture, a split of anything but Lab. */
+ * for the architecture, a split of anything but Lab, layer norm in place of norms that it has not. */
 ss_status ss_backbone_check(const ss_backbone_options *options, ss_error *error);
 
 /* The smallest pictures that the architecture takes, pixels a side; 0 if it is not known. */
@@ -53,6 +60,11 @@ int ss_backbone_smallest_size(const ss_backbone_options *options);
 const char *ss_backbone_input_name(ss_backbone_input input);
 /* The input of that name; false if there is none. */
 bool ss_backbone_input_find(const char *name, ss_backbone_input *input);
+
+/* "batch", "layer". */
+const char *ss_backbone_norm_name(ss_backbone_norm norm);
+/* The norm of that name; false if there is none. */
+bool ss_backbone_norm_find(const char *name, ss_backbone_norm *norm);
 
 /* The stem that SS_STEM_AUTO means for these options; SS_STEM_LARGE for architectures with one stem. */
 ss_stem ss_backbone_stem(const ss_backbone_options *options);
@@ -71,13 +83,16 @@ typedef struct ss_architecture {
   int smallest_size; /* input pixels */
   int dim;           /* output channels at width 64 */
   bool two_stems;
-  void (*build)(ss_graph *graph, ss_tensor *images, const struct ss_architecture *self, int width, ss_stem stem,
-                ss_backbone_layers *layers);
-  int blocks[4];   /* ResNet: blocks a stage */
-  bool bottleneck; /* ResNet */
-  bool norm;       /* AlexNet, VGG: batch norm after each convolution */
+  void (*build)(ss_graph *graph, ss_tensor *images, const struct ss_architecture *self,
+                const ss_backbone_options *options, ss_backbone_layers *layers); /* width and stem are decided */
+  int blocks[4];                                                                 /* ResNet: blocks a stage */
+  bool bottleneck;                                                               /* ResNet */
+  bool norm;                                                                     /* a norm after each convolution */
   const int *plan; /* VGG: channels of each convolution, 0 for a max-pool, ended by -1 */
 } ss_architecture;
+
+/* For these files: the options' norm of x, parameters NAME.weight, NAME.bias ... */
+ss_tensor *ss_backbone_normalise(ss_graph *graph, ss_tensor *x, ss_backbone_norm norm, const char *name);
 
 extern const ss_architecture ss_resnet18, ss_resnet34, ss_resnet50;
 extern const ss_architecture ss_alexnet, ss_alexnet_bn;

@@ -51,7 +51,7 @@ static ss_status new_model(ss_model **out, ss_error *error) {
 /* ---- random:ARCH?key=value&... ---- */
 
 static ss_status set_random(ss_model *model, const char *key, const char *value, ss_error *error) {
-  static const char *const keys[] = {"width", "size", "stem", "input", "split"};
+  static const char *const keys[] = {"width", "size", "stem", "input", "split", "norm"};
   int64_t number = 0;
   if (strcmp(key, "width") == 0) {
     SS_TRY(ss_text_int(value, "width", 4, 1024, &number, error));
@@ -78,9 +78,14 @@ static ss_status set_random(ss_model *model, const char *key, const char *value,
     model->backbone.split = number == 1;
     return SS_OK;
   }
-  const char *nearest = ss_text_nearest(key, keys, 5);
+  if (strcmp(key, "norm") == 0) {
+    return ss_backbone_norm_find(value, &model->backbone.norm)
+               ? SS_OK
+               : ss_fail(error, SS_USAGE, "norm must be batch or layer, not %s", value);
+  }
+  const char *nearest = ss_text_nearest(key, keys, 6);
   return ss_fail(error, SS_USAGE, "unknown key: %s; %s%s", key, nearest ? "did you mean " : "known are ",
-                 nearest ? nearest : "width, size, stem, input and split");
+                 nearest ? nearest : "width, size, stem, input, split and norm");
 }
 
 /* Sets `model` from what follows "random:". */
@@ -208,11 +213,12 @@ ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **ou
 
 /* ---- --init ---- */
 
-/* Writes "resnet18, width 64, large stem, lab input, split" to `text`. */
-static const char *describe(const ss_backbone_options *backbone, char text[96]) {
-  snprintf(text, 96, "%.31s, width %d, %s stem, %s input%s", backbone->arch, backbone->width > 0 ? backbone->width : 64,
-           ss_model_stem_name(ss_backbone_stem(backbone)), ss_backbone_input_name(backbone->input),
-           backbone->split ? ", split" : "");
+/* Writes "resnet18, width 64, large stem, lab input, split, layer norm" to `text`. */
+static const char *describe(const ss_backbone_options *backbone, char text[128]) {
+  snprintf(text, 128, "%.31s, width %d, %s stem, %s input%s%s", backbone->arch,
+           backbone->width > 0 ? backbone->width : 64, ss_model_stem_name(ss_backbone_stem(backbone)),
+           ss_backbone_input_name(backbone->input), backbone->split ? ", split" : "",
+           backbone->norm == SS_BACKBONE_LAYER_NORM ? ", layer norm" : "");
   return text;
 }
 
@@ -243,7 +249,7 @@ ss_status ss_model_initialize(const char *path, ss_parameters *parameters, const
   SS_TRY(new_model(&model, error));
   ss_status status = open_path(path, 0, model, error);
   if (status == SS_OK) {
-    char has[96], wanted[96];
+    char has[128], wanted[128];
     describe(&model->backbone, has);
     describe(backbone, wanted);
     if (strcmp(has, wanted) != 0) {

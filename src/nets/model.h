@@ -13,7 +13,7 @@ typedef struct ss_model {
 } ss_model;
 
 /* `name` is a run folder (its backbone.safetensors), a .safetensors file, or random:ARCH, optionally with
- * random:ARCH?width=16&size=32&stem=small&input=lab&split=1. Of a file without our metadata (torchvision's),
+ * random:ARCH?width=16&size=32&stem=small&input=lab&split=1&norm=layer. Of a file without our metadata (torchvision's),
  * architecture, width and stem are told from its shapes; a leading "backbone.", "module." or "encoder." and a
  * classifier (fc, classifier) are accepted and dropped. `size` is the input size to measure at (0: as trained; 224 for
  * foreign files with a large stem, 32 with a small one); `seed` draws an untrained one. Errors name the file and what
@@ -21,13 +21,14 @@ typedef struct ss_model {
 ss_status ss_model_open(const char *name, int size, uint64_t seed, ss_model **out, ss_error *error);
 void ss_model_free(ss_model *model);
 
-/* An untrained model of the same architecture, width, stem, size and input. */
+/* An untrained model of the same architecture, width, stem, size, input and norm. */
 ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error);
 
 /* Writes the parameters "PREFIX..." without the prefix as safetensors that torchvision's network of that architecture
  * loads with strict=True (fc replaced by an identity): what a run's backbone.safetensors is. Of a split backbone,
- * torchvision's network of half the width loads what begins with "lightness." and what begins with "colour.".
- * Architecture, stem, width, size, input and pre-processing go into the metadata. `half` stores bfloat16. */
+ * torchvision's network of half the width loads what begins with "lightness." and what begins with "colour.",
+ * and with layer norms one whose norms are that. Architecture, stem, width, size, input, norm and pre-processing go
+ * into the metadata. `half` stores bfloat16. */
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
                          const ss_backbone_options *backbone, bool half, ss_error *error);
 

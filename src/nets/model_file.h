@@ -12,6 +12,7 @@
 #define SS_MODEL_SIZE "selfsup.size"
 #define SS_MODEL_INPUT "selfsup.input" /* without it: rgb */
 #define SS_MODEL_SPLIT "selfsup.split" /* "1" or "0"; without it: 0 */
+#define SS_MODEL_NORM "selfsup.norm"   /* "batch" or "layer"; without it: batch */
 #define SS_MODEL_MEAN "selfsup.mean"
 #define SS_MODEL_DEVIATION "selfsup.deviation"
 

@@ -103,6 +103,10 @@ static ss_status read_metadata(const ss_safetensors *file, ss_model *model, ss_e
   if (input && !ss_backbone_input_find(input, &model->backbone.input)) {
     return ss_fail(error, SS_FAILED, "%s must be rgb, lightness or lab, not %.40s", SS_MODEL_INPUT, input);
   }
+  const char *norm = ss_safetensors_metadata(file, SS_MODEL_NORM);
+  if (norm && !ss_backbone_norm_find(norm, &model->backbone.norm)) {
+    return ss_fail(error, SS_FAILED, "%s must be batch or layer, not %.40s", SS_MODEL_NORM, norm);
+  }
   model->backbone.split = is_split(file);
   const char *mean = ss_safetensors_metadata(file, SS_MODEL_MEAN);
   const char *deviation = ss_safetensors_metadata(file, SS_MODEL_DEVIATION);

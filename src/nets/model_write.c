@@ -72,6 +72,7 @@ static ss_status write_entries(const char *path, const writing *file, const ss_b
                                        {SS_MODEL_SIZE, size},
                                        {SS_MODEL_INPUT, ss_backbone_input_name(backbone->input)},
                                        {SS_MODEL_SPLIT, backbone->split ? "1" : "0"},
+                                       {SS_MODEL_NORM, ss_backbone_norm_name(backbone->norm)},
                                        {SS_MODEL_MEAN, mean},
                                        {SS_MODEL_DEVIATION, deviation}};
   return ss_safetensors_write(path, file->entries, file->count, texts, sizeof texts / sizeof *texts, error);

@@ -13,30 +13,31 @@ static ss_tensor *convolution(ss_graph *graph, ss_tensor *x, int channels, int k
 }
 
 /* Section 3.3, shortcut option B: a projection where the shape changes. */
-static ss_tensor *shortcut(ss_graph *graph, ss_tensor *x, int channels, int stride) {
+static ss_tensor *shortcut(ss_graph *graph, ss_tensor *x, int channels, int stride, ss_backbone_norm norm) {
   if (stride == 1 && ss_tensor_dim(x, -1) == channels) {
     return x;
   }
   ss_graph_push_scope(graph, "downsample");
-  ss_tensor *y = ss_batch_norm(graph, convolution(graph, x, channels, 1, stride, "0"), NULL, "1");
+  ss_tensor *y = ss_backbone_normalise(graph, convolution(graph, x, channels, 1, stride, "0"), norm, "1");
   ss_graph_pop_scope(graph);
   return y;
 }
 
 /* Figure 2: two 3x3 convolutions around an identity. */
-static ss_tensor *basic_block(ss_graph *graph, ss_tensor *x, int channels, int stride) {
+static ss_tensor *basic_block(ss_graph *graph, ss_tensor *x, int channels, int stride, ss_backbone_norm norm) {
   ss_tensor *y = convolution(graph, x, channels, 3, stride, "conv1");
-  y = ss_relu(graph, ss_batch_norm(graph, y, NULL, "bn1"));
-  y = ss_batch_norm(graph, convolution(graph, y, channels, 3, 1, "conv2"), NULL, "bn2");
-  return ss_relu(graph, ss_add(graph, y, shortcut(graph, x, channels, stride)));
+  y = ss_relu(graph, ss_backbone_normalise(graph, y, norm, "bn1"));
+  y = ss_backbone_normalise(graph, convolution(graph, y, channels, 3, 1, "conv2"), norm, "bn2");
+  return ss_relu(graph, ss_add(graph, y, shortcut(graph, x, channels, stride, norm)));
 }
 
 /* Figure 5, right: 1x1, 3x3, 1x1, the last with four times the channels. */
-static ss_tensor *bottleneck(ss_graph *graph, ss_tensor *x, int channels, int stride) {
-  ss_tensor *y = ss_relu(graph, ss_batch_norm(graph, convolution(graph, x, channels, 1, 1, "conv1"), NULL, "bn1"));
-  y = ss_relu(graph, ss_batch_norm(graph, convolution(graph, y, channels, 3, stride, "conv2"), NULL, "bn2"));
-  y = ss_batch_norm(graph, convolution(graph, y, 4 * channels, 1, 1, "conv3"), NULL, "bn3");
-  return ss_relu(graph, ss_add(graph, y, shortcut(graph, x, 4 * channels, stride)));
+static ss_tensor *bottleneck(ss_graph *graph, ss_tensor *x, int channels, int stride, ss_backbone_norm norm) {
+  ss_tensor *y =
+      ss_relu(graph, ss_backbone_normalise(graph, convolution(graph, x, channels, 1, 1, "conv1"), norm, "bn1"));
+  y = ss_relu(graph, ss_backbone_normalise(graph, convolution(graph, y, channels, 3, stride, "conv2"), norm, "bn2"));
+  y = ss_backbone_normalise(graph, convolution(graph, y, 4 * channels, 1, 1, "conv3"), norm, "bn3");
+  return ss_relu(graph, ss_add(graph, y, shortcut(graph, x, 4 * channels, stride, norm)));
 }
 
 static void add_layer(ss_backbone_layers *layers, const char *name, ss_tensor *tensor) {
@@ -44,12 +45,13 @@ static void add_layer(ss_backbone_layers *layers, const char *name, ss_tensor *t
   layers->tensors[layers->count++] = tensor;
 }
 
-static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, int width, ss_stem stem,
+static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, const ss_backbone_options *options,
                   ss_backbone_layers *layers) {
   static const char *const stages[] = {"layer1", "layer2", "layer3", "layer4"};
-  const bool small = stem == SS_STEM_SMALL;
+  const bool small = options->stem == SS_STEM_SMALL;
+  const int width = options->width;
   ss_tensor *x = convolution(graph, images, width, small ? 3 : 7, small ? 1 : 2, "conv1");
-  x = ss_relu(graph, ss_batch_norm(graph, x, NULL, "bn1"));
+  x = ss_relu(graph, ss_backbone_normalise(graph, x, options->norm, "bn1"));
   if (!small) {
     const ss_pool_options pool = {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
     x = ss_max_pool(graph, x, &pool);
@@ -62,7 +64,7 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
       snprintf(name, sizeof name, "%d", block);
       ss_graph_push_scope(graph, name);
       const int stride = stage > 0 && block == 0 ? 2 : 1;
-      x = (self->bottleneck ? bottleneck : basic_block)(graph, x, width << stage, stride);
+      x = (self->bottleneck ? bottleneck : basic_block)(graph, x, width << stage, stride, options->norm);
       ss_graph_pop_scope(graph);
     }
     ss_graph_pop_scope(graph);
@@ -70,14 +72,25 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
   }
 }
 
-const ss_architecture ss_resnet18 = {
-    .name = "resnet18", .smallest_size = 8, .dim = 512, .two_stems = true, .build = build, .blocks = {2, 2, 2, 2}};
-const ss_architecture ss_resnet34 = {
-    .name = "resnet34", .smallest_size = 8, .dim = 512, .two_stems = true, .build = build, .blocks = {3, 4, 6, 3}};
+const ss_architecture ss_resnet18 = {.name = "resnet18",
+                                     .smallest_size = 8,
+                                     .dim = 512,
+                                     .two_stems = true,
+                                     .build = build,
+                                     .norm = true,
+                                     .blocks = {2, 2, 2, 2}};
+const ss_architecture ss_resnet34 = {.name = "resnet34",
+                                     .smallest_size = 8,
+                                     .dim = 512,
+                                     .two_stems = true,
+                                     .build = build,
+                                     .norm = true,
+                                     .blocks = {3, 4, 6, 3}};
 const ss_architecture ss_resnet50 = {.name = "resnet50",
                                      .smallest_size = 8,
                                      .dim = 2048,
                                      .two_stems = true,
                                      .build = build,
+                                     .norm = true,
                                      .blocks = {3, 4, 6, 3},
                                      .bottleneck = true};

@@ -4,10 +4,9 @@
 
 #include <stdio.h>
 
-static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, int width, ss_stem stem,
+static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, const ss_backbone_options *options,
                   ss_backbone_layers *layers) {
   static const char *const names[] = {"stage1", "stage2", "stage3", "stage4", "stage5"};
-  (void)stem; /* it has one */
   ss_tensor *x = images;
   int index = 0; /* in torchvision's nn.Sequential, ReLUs and pools counted */
   ss_graph_push_scope(graph, "features");
@@ -20,17 +19,17 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
       index++;
       continue;
     }
-    const ss_convolution_options options = {.kernel = {3, 3},
-                                            .padding = {1, 1},
-                                            .bias = true,
-                                            .initializer = {SS_INIT_KAIMING_NORMAL_FAN_OUT, 0.0f},
-                                            .zero_bias = true};
+    const ss_convolution_options convolution = {.kernel = {3, 3},
+                                                .padding = {1, 1},
+                                                .bias = true,
+                                                .initializer = {SS_INIT_KAIMING_NORMAL_FAN_OUT, 0.0f},
+                                                .zero_bias = true};
     char name[16];
     snprintf(name, sizeof name, "%d", index++);
-    x = ss_convolution2d(graph, x, *channels * width / 64, &options, name);
+    x = ss_convolution2d(graph, x, *channels * options->width / 64, &convolution, name);
     if (self->norm) {
       snprintf(name, sizeof name, "%d", index++);
-      x = ss_batch_norm(graph, x, NULL, name);
+      x = ss_backbone_normalise(graph, x, options->norm, name);
     }
     x = ss_relu(graph, x);
     index++;

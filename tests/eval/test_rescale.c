@@ -140,8 +140,36 @@ static void biases_stand_for_norms(void **unused) {
   support_remove_folder(folder);
 }
 
+/* Layer norms keep no statistics: their network gets the weights of its form with batch norms. */
+static void layer_norms_get_the_weights_of_batch_norms(void **unused) {
+  (void)unused;
+  char folder[256];
+  ss_subset all = {0};
+  ss_source *source = make_data(folder, &all);
+  ss_model *model = support_model("random:resnet18?width=4&size=24&norm=layer");
+  ss_model *normed = support_model("random:resnet18?width=4&size=24");
+  ss_model *one = rescaled_model(model, source, &all), *other = rescaled_model(normed, source, &all);
+  assert_int_equal(one->backbone.norm, SS_BACKBONE_LAYER_NORM);
+  size_t from = 0, to = 0, untouched = 0;
+  int weights = 0;
+  for (const ss_parameter *weight; (weight = next_weight(one->parameters, &from)); weights++) {
+    const size_t bytes = (size_t)weight->count * sizeof(float);
+    assert_memory_equal(weight->value, next_weight(other->parameters, &to)->value, bytes);
+    assert_memory_not_equal(weight->value, next_weight(model->parameters, &untouched)->value, bytes);
+  }
+  assert_int_equal(weights, 20);
+  ss_model_free(one);
+  ss_model_free(other);
+  ss_model_free(model);
+  ss_model_free(normed);
+  ss_subset_free(&all);
+  ss_source_close(source);
+  support_remove_folder(folder);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(norms_find_what_they_hold),
-                                     cmocka_unit_test(biases_stand_for_norms)};
+                                     cmocka_unit_test(biases_stand_for_norms),
+                                     cmocka_unit_test(layer_norms_get_the_weights_of_batch_norms)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,24 @@ def scale_width(module, factor):
             scale_width(child, factor)
 
 
+class ChannelNorm(nn.LayerNorm):
+    """Layer norm over the channels of each place."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def replace_norms(module):
+    """Layer norms with the batch norms' weights in their places."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            new = ChannelNorm(child.num_features).to(child.weight)
+            new.weight.data, new.bias.data = child.weight.data, child.bias.data
+            setattr(module, name, new)
+        else:
+            replace_norms(child)
+
+
 class Average(nn.Module):
     """Convolutions and the mean over all places, under torchvision's names."""
 
@@ -117,11 +135,16 @@ def draw_batch(network, size):
     return best[1:]
 
 
-def write_case(folder, name, arch, width, size, small_stem=False, offset=0.0):
+def write_case(folder, name, arch, width, size, small_stem=False, offset=0.0, layer_norm=False):
     network = make_network(arch, width, small_stem, offset)
+    metadata = None
+    if layer_norm:
+        replace_norms(network)
+        metadata = {"selfsup.arch": arch, "selfsup.stem": "small" if small_stem else "large", "selfsup.width": str(width),
+                    "selfsup.size": str(size), "selfsup.norm": "layer"}
     weights = {key: value.bfloat16() if value.is_floating_point() else value
                for key, value in network.state_dict().items()}
-    save_file(weights, f"{folder}/{name}.safetensors")
+    save_file(weights, f"{folder}/{name}.safetensors", metadata)
     network.eval()
     x, weight = draw_batch(network, size)
     values = {"input": x.permute(0, 2, 3, 1).bfloat16().contiguous(), "weight": weight,
@@ -155,6 +178,7 @@ if __name__ == "__main__":
     golden = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
     write_case(golden, "resnet18", "resnet18", 4, 64)
     write_case(golden, "resnet18_small", "resnet18", 4, 32, True)
+    write_case(golden, "resnet18_layer", "resnet18", 4, 32, True, layer_norm=True)
     write_case(golden, "resnet34", "resnet34", 4, 64)
     write_case(golden, "resnet50", "resnet50", 4, 64)
     write_case(golden, "alexnet", "alexnet", 4, 67)

@@ -118,7 +118,9 @@ static void what_is_written_reads_back(void **state) {
                                       "random:vgg13_bn?width=4&size=32",
                                       "random:resnet18?width=4&size=32&input=lightness",
                                       "random:resnet18?split=1&width=8&size=32&input=lab",
-                                      "random:alexnet?width=8&size=64&input=lab&split=1"};
+                                      "random:alexnet?width=8&size=64&input=lab&split=1",
+                                      "random:resnet18?norm=layer&width=4&size=32",
+                                      "random:alexnet_bn?width=8&size=64&input=lab&split=1&norm=layer"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ss_model *model = open_model(names[i], 0, 1);
     disturb(model);
@@ -131,6 +133,7 @@ static void what_is_written_reads_back(void **state) {
     assert_int_equal(read->backbone.stem, model->backbone.stem);
     assert_int_equal(read->backbone.input, model->backbone.input);
     assert_int_equal(read->backbone.split, model->backbone.split);
+    assert_int_equal(read->backbone.norm, model->backbone.norm);
     assert_memory_equal(read->mean, model->mean, sizeof read->mean);
     assert_memory_equal(read->deviation, model->deviation, sizeof read->deviation);
     expect_equal(model, read, 0.0f);
@@ -193,10 +196,12 @@ static void random_names_are_read_strictly(void **state) {
   assert_int_equal(model->backbone.stem, SS_STEM_SMALL);
   assert_int_equal(model->backbone.input, SS_INPUT_RGB);
   assert_false(model->backbone.split);
+  assert_int_equal(model->backbone.norm, SS_BACKBONE_BATCH_NORM);
   ss_model_free(model);
-  model = open_model("random:resnet18?width=16&input=lab&split=1", 32, 0);
+  model = open_model("random:resnet18?width=16&input=lab&split=1&norm=layer", 32, 0);
   assert_int_equal(model->backbone.input, SS_INPUT_LAB);
   assert_true(model->backbone.split);
+  assert_int_equal(model->backbone.norm, SS_BACKBONE_LAYER_NORM);
   ss_model *untrained = NULL;
   assert_int_equal(ss_model_untrained(model, 0, &untrained, NULL), SS_OK);
   expect_equal(model, untrained, 0.0f);
@@ -212,6 +217,8 @@ static void random_names_are_read_strictly(void **state) {
   EXPECT_REFUSED("random:resnet18?width=2000", 0, SS_USAGE, "width");
   EXPECT_REFUSED("random:resnet18?stem=middle", 0, SS_USAGE, "middle", "small or large");
   EXPECT_REFUSED("random:resnet18?input=hsv", 0, SS_USAGE, "hsv", "rgb, lightness or lab");
+  EXPECT_REFUSED("random:resnet18?norm=group", 0, SS_USAGE, "group", "batch or layer");
+  EXPECT_REFUSED("random:vgg11?norm=layer", 0, SS_USAGE, "vgg11 has no batch norms");
   EXPECT_REFUSED("random:resnet18?split=2", 0, SS_USAGE, "split");
   EXPECT_REFUSED("random:resnet18?split=1", 0, SS_USAGE, "input must be lab, not rgb");
   EXPECT_REFUSED("random:resnet18?input=lab&split=1&width=9", 0, SS_USAGE, "must be even, not 9");
@@ -276,6 +283,7 @@ typedef struct damage {
   const char *added;   /* an array that no network has */
   const char *broken;  /* its first number becomes NaN */
   bool mislabelled;    /* with metadata of ours that says resnet50 */
+  const char *norm;    /* with metadata of ours that says so */
 } damage;
 
 /* Writes random:resnet18?width=4&size=32 with the damage. */
@@ -304,10 +312,17 @@ static void write_damaged(const char *path, const damage *wrong) {
   if (wrong->added) {
     entries[count++] = (ss_safetensors_entry){.name = wrong->added, .dtype = SS_SAFETENSORS_F32, .data = &nothing};
   }
-  const ss_safetensors_text texts[] = {
-      {"selfsup.arch", "resnet50"}, {"selfsup.stem", "small"}, {"selfsup.width", "4"}, {"selfsup.size", "32"}};
+  const ss_safetensors_text texts[] = {{"selfsup.arch", wrong->mislabelled ? "resnet50" : "resnet18"},
+                                       {"selfsup.stem", "small"},
+                                       {"selfsup.width", "4"},
+                                       {"selfsup.size", "32"},
+                                       {"selfsup.norm", wrong->norm}};
   ss_error error = {{0}};
-  if (ss_safetensors_write(path, entries, count, texts, wrong->mislabelled ? 4 : 0, &error) != SS_OK) {
+  if (ss_safetensors_write(path, entries, count, texts,
+                           wrong->norm          ? 5
+                           : wrong->mislabelled ? 4
+                                                : 0,
+                           &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
   ss_model_free(model);
@@ -330,6 +345,12 @@ static void broken_files_are_refused_by_name(void **state) {
   EXPECT_REFUSED(path, 0, SS_FAILED, path, "layer1.0.bn1.weight", "not finite");
   write_damaged(path, &(damage){.mislabelled = true});
   EXPECT_REFUSED(path, 0, SS_FAILED, path, "layer1.0.conv1.weight", "(4, 4, 1, 1)");
+  write_damaged(path, &(damage){.norm = "group"});
+  EXPECT_REFUSED(path, 0, SS_FAILED, path, "selfsup.norm must be batch or layer, not group");
+  write_damaged(path, &(damage){.norm = "layer"});
+  EXPECT_REFUSED(path, 0, SS_FAILED, path, "bn1.num_batches_tracked is not a parameter of resnet18");
+  write_damaged(path, &(damage){.norm = "batch"});
+  ss_model_free(open_model(path, 0, 0));
   write_damaged(path, &(damage){.without = "conv1.weight"});
   EXPECT_REFUSED(path, 0, SS_FAILED, path, "not a backbone");
   write_damaged(path, &(damage){.added = "layer4.2.conv1.weight"});
@@ -364,12 +385,15 @@ static void a_network_starts_from_a_file(void **state) {
   assert_int_equal(ss_model_initialize(path, target->parameters, "backbone.", &target->backbone, &error), SS_OK);
   expect_equal(model, target, 0.0f);
   ss_model_free(target);
-  static const char *const others[] = {"random:resnet50?width=4&size=32", "random:resnet18?width=8&size=32",
+  static const char *const others[] = {"random:resnet50?width=4&size=32",
+                                       "random:resnet18?width=8&size=32",
                                        "random:resnet18?width=4&size=32&stem=large",
                                        "random:resnet18?width=4&size=32&input=lightness",
-                                       "random:resnet18?width=4&size=32&input=lab&split=1"};
-  static const char *const words[] = {"resnet50", "width 8", "large stem", "lightness input", "lab input, split"};
-  for (size_t i = 0; i < 5; i++) {
+                                       "random:resnet18?width=4&size=32&input=lab&split=1",
+                                       "random:resnet18?width=4&size=32&norm=layer"};
+  static const char *const words[] = {"resnet50",        "width 8",          "large stem",
+                                      "lightness input", "lab input, split", "rgb input, layer norm"};
+  for (size_t i = 0; i < 6; i++) {
     ss_model *other = open_model(others[i], 0, 2), *before = open_model(others[i], 0, 2);
     assert_int_equal(ss_model_initialize(path, other->parameters, "backbone.", &other->backbone, &error), SS_FAILED);
     assert_non_null(strstr(error.message, path));

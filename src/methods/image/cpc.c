@@ -1,16 +1,15 @@
 /* Representation Learning with Contrastive Predictive Coding. van den Oord, Li, Vinyals. arXiv 1807.03748, 2018. v2:
  * Data-Efficient Image Recognition with Contrastive Predictive Coding. Henaff et al. arXiv 1905.09272, 2019. */
-#include "augment/view.h"
+#include "methods/image/cpc.h"
+
 #include "base/memory.h"
-#include "methods/board.h"
 #include "methods/masked_convolution.h"
-#include "methods/patches.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CELLS = 14, MOST_ROWS = 6, DIRECTIONS = 4, SHOWN = 12 };
+enum { MOST_CELLS = 14, MOST_ROWS = 6, DIRECTIONS = 4 };
 
 static const ss_option options[] = {
     {"grid", SS_OPTION_INT, "7", "patches a side", 2, MOST_CELLS, NULL},
@@ -23,6 +22,8 @@ static const ss_option options[] = {
      NULL},
     {"directions", SS_OPTION_INT, "1", "of prediction: downwards, upwards, to the right, to the left", 1, DIRECTIONS,
      NULL},
+    {"norm", SS_OPTION_CHOICE, "batch", "of the backbone: over the batch, or over the channels of each place", 0, 0,
+     "batch|layer"},
     {"blocks", SS_OPTION_INT, "5", "residual blocks of the context network", 1, 64, NULL},
     {"hidden", SS_OPTION_INT, "0", "channels inside them (0: half the features': 256 of 512)", 0, 65536, NULL},
     {"target", SS_OPTION_INT, "0", "dimensions that predictions and patches are compared in (0: the features')", 0,
@@ -36,17 +37,13 @@ static const ss_option options[] = {
     {"patch_drop", SS_OPTION_FRACTION, "0", "share of patches two of whose channels become noise", 0, 0, NULL},
     {0}};
 
-/* How pictures are cut, and what is predicted. */
-typedef struct coding {
-  ss_view_options crop, patch;
-  ss_patch_grid grid; /* of the pieces that are shown */
-  int side;           /* of a patch */
-  bool augment;       /* the patches */
-  float drop;
-  int cells, nearest, farthest; /* farthest < cells */
-} coding;
+static const ss_recipe recipes[] = {
+    {"v2", "Henaff et al. 2019: layer norm, four directions, larger patches in colour, each changed on its own",
+     "norm=layer directions=4 grid=6 patch=80/260 subcrop=1 min_scale=0.751 nearest=3 target=64 gray=0 patch_gray=0.25 "
+     "patch_jitter=0.5 patch_scale=0.5"},
+    {0}};
 
-static ss_status configure_rows(coding *self, const ss_task *task, ss_error *error) {
+static ss_status configure_rows(ss_coding *self, const ss_task *task, ss_error *error) {
   const bool chosen = ss_settings_known(task->settings, "farthest");
   self->nearest = (int)ss_settings_int(task->settings, "nearest");
   self->farthest = chosen ? (int)ss_settings_int(task->settings, "farthest") : self->cells < 6 ? self->cells - 1 : 5;
@@ -64,10 +61,11 @@ static ss_status configure_rows(coding *self, const ss_task *task, ss_error *err
 }
 
 static ss_status configure(ss_task *task, ss_error *error) {
-  coding *self = NULL;
+  ss_coding *self = NULL;
   SS_TRY(ss_alloc((void **)&self, 1, sizeof *self, "the patches", error));
   task->state = self;
   const ss_settings *settings = task->settings;
+  ss_backbone_norm_find(ss_settings_text(settings, "norm"), &task->backbone.norm);
   self->cells = (int)ss_settings_int(settings, "grid");
   self->side = (int)(ss_settings_float(settings, "patch") * task->size + 1e-6);
   const int piece = (int)(ss_settings_float(settings, "subcrop") * self->side + 1e-6);
@@ -103,7 +101,7 @@ static void release(ss_task *task) {
 
 /* Section 3.2: "For each of the 64x64 crops we randomly take a 60x60 subcrop and pad them back"; here with their edges.
  * What v2 does to each patch alone comes in between. */
-static ss_status make_patch(const coding *self, const ss_image *picture, ss_box box, ss_sample *sample,
+static ss_status make_patch(const ss_coding *self, const ss_image *picture, ss_box box, ss_sample *sample,
                             ss_random *random, float *patch, ss_error *error) {
   const ss_image *piece = &sample->work[1];
   SS_TRY(ss_crop(picture, box, &sample->work[1], error));
@@ -121,7 +119,7 @@ static ss_status make_patch(const coding *self, const ss_image *picture, ss_box 
 
 /* Figure 4: a grid of overlapping patches, row by row. */
 static ss_status views(const ss_task *task, ss_sample *sample, void *slot, ss_error *error) {
-  const coding *self = task->state;
+  const ss_coding *self = task->state;
   ss_random random = ss_sample_random(sample, 0);
   ss_image *whole = &sample->work[0];
   SS_TRY(ss_view_random(sample->image, &self->crop, &random, sample->scratch, whole, error));
@@ -166,7 +164,7 @@ static ss_tensor *plus(ss_graph *graph, ss_tensor *sum, ss_tensor *term) {
 /* Equations 3 and 4: f_k = exp(z' W_k c), the patch k rows down among all the patches of the batch. c (N, G, G, D),
  * z (PN, T). */
 static void predict(ss_build *build, ss_tensor *c, ss_tensor *z, int direction, int k, tally *sums) {
-  const coding *self = build->task->state;
+  const ss_coding *self = build->task->state;
   const int64_t batch = build->batch, cells = self->cells, rows = cells - k, last = cells - 1 - self->farthest;
   ss_graph *graph = build->graph;
   char name[16];
@@ -180,7 +178,7 @@ static void predict(ss_build *build, ss_tensor *c, ss_tensor *z, int direction, 
   sums->accuracy[k] = plus(graph, sums->accuracy[k], ss_accuracy(graph, logits, labels));
   if (direction == 0) { /* from the lowest row that has all its rows below */
     ss_tensor *by_picture = ss_reshape(graph, logits, ss_shape_of(batch, rows * cells, -1));
-    by_picture = ss_slice(graph, by_picture, 0, 0, batch < SHOWN ? batch : SHOWN);
+    by_picture = ss_slice(graph, by_picture, 0, 0, batch < SS_CODING_SHOWN ? batch : SS_CODING_SHOWN);
     sums->shown[k - self->nearest] = ss_slice(graph, by_picture, 1, last * cells, (last + 1) * cells);
   }
 }
@@ -190,7 +188,7 @@ static void predict(ss_build *build, ss_tensor *c, ss_tensor *z, int direction, 
 static void loss(ss_build *build) {
   static const char *const names[DIRECTIONS] = {"down", "up", "right", "left"};
   static const char *const reports[MOST_ROWS + 1] = {"", "row1", "row2", "row3", "row4", "row5", "row6"};
-  const coding *self = build->task->state;
+  const ss_coding *self = build->task->state;
   const ss_settings *settings = build->task->settings;
   ss_graph *graph = build->graph;
   ss_tensor *z = ss_build_backbone(build, build->inputs[0]).output;
@@ -228,34 +226,6 @@ static double chance(const ss_task *task) {
   return 100.0 / ((double)task->inputs[0].views * task->batch);
 }
 
-/* Above, the patches; below, the rows that were seen and in each place that was predicted the patch of the batch that
- * was chosen for it. */
-static void draw(const ss_task *task, const ss_shown *shown, int sample, int row, ss_board *board) {
-  const coding *self = task->state;
-  const int cells = self->cells, first = cells - 1 - self->farthest; /* the row predictions are made from */
-  const int64_t numbers = ss_shape_count(task->inputs[0].shape);
-  const float *patches = shown->inputs[0];
-  const int candidates = cells * cells * shown->batch, rows = self->farthest - self->nearest + 1;
-  for (int cell = 0; cell < cells * cells; cell++) {
-    const int k = cell / cells - first, own = cell * shown->batch + sample;
-    int chosen = own;
-    if (row == 1 && k > 0 && shown->prediction) {
-      if (k < self->nearest) {
-        continue;
-      }
-      const int64_t at = ((int64_t)sample * rows + k - self->nearest) * cells + cell % cells;
-      chosen = ss_largest_of(shown->prediction + at * candidates, candidates);
-      ss_board_frame(board, cell, chosen == own ? ss_colour_right : ss_colour_wrong);
-    }
-    ss_board_put(board, cell, patches + chosen * numbers, SS_PATCH_DEVIATION);
-  }
-}
-
-static ss_status picture(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error) {
-  const coding *self = task->state;
-  return ss_sheet_of_boards(task, shown, self->cells, self->side, 2, draw, out, error);
-}
-
 const ss_method ss_method_cpc = {
     .name = "cpc",
     .modality = SS_MODALITY_IMAGE,
@@ -263,6 +233,7 @@ const ss_method ss_method_cpc = {
     .paper = {"Representation Learning with Contrastive Predictive Coding", "van den Oord, Li, Vinyals", "arXiv 2018"},
     .options = options,
     .defaults = "optimizer=adam lr=1e-3 weight_decay=0 schedule=cosine warmup=0 batch=64",
+    .recipes = recipes,
     .changes =
         "patches of a quarter of the picture's side; the whole backbone with batch norm (ResNet-101 up to its third "
         "stage, without); v2's context network and scale; the mean over rows; a higher learning rate",
@@ -272,4 +243,4 @@ const ss_method ss_method_cpc = {
     .release = release,
     .views = views,
     .loss = loss,
-    .picture = picture};
+    .picture = ss_coding_picture};
