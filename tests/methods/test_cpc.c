@@ -141,6 +141,20 @@ static void what_cannot_be_is_refused(void **state) {
   support_release(&task);
 }
 
+static void the_second_version_fits_every_size(void **state) {
+  (void)state;
+  const ss_method *method = NULL;
+  assert_int_equal(ss_method_find("cpc", &method, NULL), SS_OK);
+  assert_string_equal(method->recipes[0].name, "v2");
+  for (int size = 48; size < 320; size++) {
+    support_task task;
+    support_configure(&task, "cpc", size, 2, method->recipes[0].pairs);
+    assert_int_equal(task.task.backbone.norm, SS_BACKBONE_LAYER_NORM);
+    assert_int_equal(task.task.inputs[0].views, 36);
+    support_release(&task);
+  }
+}
+
 static void chance_is_one_of_all_patches(void **state) {
   (void)state;
   support_task task;
@@ -152,7 +166,7 @@ static void chance_is_one_of_all_patches(void **state) {
 static void loss_and_gradients_as_pytorch(void **state) {
   (void)state;
   ss_safetensors *golden = support_golden("patches");
-  support_check_method(golden, "cpc", 48, "grid=4 farthest=2 directions=3 blocks=2 hidden=12 target=10 scale=0.1",
+  support_check_method(golden, "cpc", 48, "grid=4 farthest=2 directions=4 blocks=2 hidden=12 target=10 scale=0.1",
                        2e-4);
   ss_safetensors_close(golden);
 }
@@ -204,7 +218,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(patches_make_an_overlapping_grid), cmocka_unit_test(pieces_are_drawn_and_padded),
       cmocka_unit_test(options_reach_the_patches),        cmocka_unit_test(patches_are_changed_apart),
-      cmocka_unit_test(what_cannot_be_is_refused),        cmocka_unit_test(chance_is_one_of_all_patches),
-      cmocka_unit_test(loss_and_gradients_as_pytorch),    cmocka_unit_test(context_sees_no_later_row)};
+      cmocka_unit_test(what_cannot_be_is_refused),        cmocka_unit_test(the_second_version_fits_every_size),
+      cmocka_unit_test(chance_is_one_of_all_patches),     cmocka_unit_test(loss_and_gradients_as_pytorch),
+      cmocka_unit_test(context_sees_no_later_row)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,7 +182,7 @@ finish("selfie", network, torch.stack(logits), torch.arange(3).repeat(N), rows=r
        columns=columns.T.reshape(-1))
 
 
-# Contrastive predictive coding: a 4 x 4 grid of 12 px patches, rows 1 and 2 further on, downwards, upwards and to the right. The
+# Contrastive predictive coding: a 4 x 4 grid of 12 px patches, rows 1 and 2 further on, in all four directions. The
 # candidates are all the patches of the batch, place by place.
 
 
@@ -204,7 +204,7 @@ class MaskedBlock(nn.Module):
 G, T = 4, 10
 network = nn.Module()
 network.backbone, network.target = backbone(), nn.Linear(D, T)
-for direction in ("down", "up", "right"):
+for direction in ("down", "up", "right", "left"):
     heads = nn.Module()
     heads.context = nn.Sequential(MaskedBlock(D, 12), MaskedBlock(D, 12))
     heads.w1, heads.w2 = nn.Linear(D, T, bias=False), nn.Linear(D, T, bias=False)
@@ -214,8 +214,9 @@ z = network.backbone(pictures("patches", G * G, 12)).reshape(G, G, N, D)
 candidates = network.target(z).reshape(-1, T)
 numbered = torch.arange(G * G * N).reshape(G, G, N)
 losses, scores, shown = [], {1: [], 2: []}, []
-for direction in ("down", "up", "right"):
-    turn = {"down": lambda x: x, "up": lambda x: x.flip(0), "right": lambda x: x.transpose(0, 1)}[direction]
+for direction in ("down", "up", "right", "left"):
+    turn = {"down": lambda x: x, "up": lambda x: x.flip(0), "right": lambda x: x.transpose(0, 1),
+            "left": lambda x: x.transpose(0, 1).flip(0)}[direction]
     heads, place = getattr(network, direction), turn(numbered)
     c = heads.context(turn(z).permute(2, 3, 0, 1)).relu()  # (N, D, G, G)
     for k in (1, 2):
