@@ -2,8 +2,8 @@
 #include "support.h"
 
 #include "engine/plan.h"
-#include "features/pictures.h"
 #include "eval/rescale.h"
+#include "features/pictures.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -196,8 +196,7 @@ static void shows_a_model_its_input(void **unused) {
   ss_error error = {""};
   static const char *const names[] = {"random:resnet18?width=8&size=16&input=lightness",
                                       "random:resnet18?width=8&size=16&input=lab&split=1",
-                                      "random:resnet18?width=8&size=16",
-                                      "random:resnet18?width=8&size=16&norm=layer"};
+                                      "random:resnet18?width=8&size=16", "random:resnet18?width=8&size=16&norm=layer"};
   const ss_feature_options options = {.threads = 2, .layer = SS_LAST_LAYER};
   for (int i = 0; i < 4; i++) {
     ss_model *model = support_model(names[i]);

@@ -225,7 +225,7 @@ static void check(void **state) {
 
 int main(int argc, char **argv) {
   static const char *const names[] = {"resnet18", "resnet18_small", "resnet18_layer", "resnet34", "resnet50",
-                                      "alexnet",  "alexnet_bn",     "vgg11",    "vgg11_bn"};
+                                      "alexnet",  "alexnet_bn",     "vgg11",          "vgg11_bn"};
   enum { own = sizeof names / sizeof *names, most = 16 };
   struct CMUnitTest tests[most] = {{0}};
   size_t count = 0;

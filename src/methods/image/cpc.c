@@ -40,7 +40,7 @@ static const ss_option options[] = {
 static const ss_recipe recipes[] = {
     {"v2", "Henaff et al. 2019: layer norm, four directions, larger patches in colour, each changed on its own",
      "norm=layer directions=4 grid=6 patch=80/260 subcrop=1 min_scale=0.751 nearest=3 target=64 gray=0 patch_gray=0.25 "
-     "patch_jitter=0.5 patch_scale=0.5"},
+     "patch_jitter=0.5 patch_scale=0.5 lr=1e-3"},
     {0}};
 
 static ss_status configure_rows(ss_coding *self, const ss_task *task, ss_error *error) {
@@ -232,7 +232,7 @@ const ss_method ss_method_cpc = {
     .summary = "predicts the patches further down a picture, among all patches, from those above",
     .paper = {"Representation Learning with Contrastive Predictive Coding", "van den Oord, Li, Vinyals", "arXiv 2018"},
     .options = options,
-    .defaults = "optimizer=adam lr=1e-3 weight_decay=0 schedule=cosine warmup=0 batch=64",
+    .defaults = "optimizer=adam lr=3e-3 weight_decay=0 schedule=cosine warmup=0 batch=64",
     .recipes = recipes,
     .changes =
         "patches of a quarter of the picture's side; the whole backbone with batch norm (ResNet-101 up to its third "
