@@ -96,7 +96,7 @@ static void every_shape_in_both_ways(void **unused) {
 static void what_few_bits_cannot_decide(void **unused) {
   (void)unused;
   enum { n = 200, d = 64, k = 2 * n };
-  static const int bits[] = {7, 12, 17};
+  static const int bits[] = {7, 12, 17, 21};
   for (size_t b = 0; b < sizeof bits / sizeof *bits; b++) {
     float *x = malloc(sizeof(float) * n * d), *c = draw((int64_t)k * d, 0.0f, 3);
     int32_t nearest[n];

@@ -14,10 +14,10 @@
 enum {
   TILE = SS_AMX_TILE_BYTES,
   SIDE = SS_AMX_BLOCK,
-  PAIR = 2 * SS_AMX_BLOCK,    /* rows of two tiles */
-  MOST_ROWS = 512,            /* points of a block */
-  BLOCK_BYTES = 768 * 1024,   /* of their tiles, at most: they share the second-level cache with the centroids */
-  CHUNK_ROWS = 16 * MOST_ROWS /* points a thread takes at a time */
+  PAIR = 2 * SS_AMX_BLOCK,   /* rows of two tiles */
+  MOST_ROWS = 1024,          /* points of a block */
+  BLOCK_BYTES = 1024 * 1024, /* of their tiles, at most: they share the second-level cache with the centroids */
+  CHUNK_ROWS = 8192          /* points a thread takes at a time */
 };
 
 /* The tries: products of parts and what parts they take. */
@@ -159,18 +159,33 @@ SS_AMX static void pack_points(const plan *p, worker *w, const int64_t *rows, in
   }
 }
 
-/* Enters 16 rows of scores, of centroids from `number` on, into the running maxima of 16 points. */
-SS_AMX_INLINE void enter(const float *sums, const float *bias, __m512i number, __m512 *best, __m512 *second,
+/* 16 scores: of one centroid with 16 points. */
+SS_AMX_INLINE __m512 score(const float *sums, const float *bias, int row) {
+  return _mm512_add_ps(_mm512_load_ps(sums + (ptrdiff_t)row * SIDE), _mm512_set1_ps(bias[row]));
+}
+
+/* Enters the scores of 16 centroids from `first` on into the running maxima of 16 points. Most tiles hold nothing above
+ * what was there, which their own maximum tells with two instructions a row. */
+SS_AMX_INLINE void enter(const float *sums, const float *bias, int first, __m512 *best, __m512 *second,
                          __m512i *index) {
-  const __m512i one = _mm512_set1_epi32(1);
-#pragma GCC unroll 16
+  __m512 most[4];
+  for (int i = 0; i < 4; i++) {
+    most[i] = score(sums, bias, i);
+  }
+#pragma GCC unroll 12
+  for (int r = 4; r < SIDE; r++) {
+    most[r % 4] = _mm512_max_ps(most[r % 4], score(sums, bias, r));
+  }
+  const __m512 top = _mm512_max_ps(_mm512_max_ps(most[0], most[1]), _mm512_max_ps(most[2], most[3]));
+  if (__builtin_expect(_mm512_cmp_ps_mask(top, *second, _CMP_GT_OQ) == 0, 1)) {
+    return;
+  }
   for (int r = 0; r < SIDE; r++) {
-    const __m512 score = _mm512_add_ps(_mm512_load_ps(sums + (ptrdiff_t)r * SIDE), _mm512_set1_ps(bias[r]));
-    const __mmask16 more = _mm512_cmp_ps_mask(score, *best, _CMP_GT_OQ);
-    *second = _mm512_max_ps(*second, _mm512_min_ps(score, *best));
-    *best = _mm512_max_ps(score, *best);
-    *index = _mm512_mask_mov_epi32(*index, more, number);
-    number = _mm512_add_epi32(number, one);
+    const __m512 here = score(sums, bias, r);
+    const __mmask16 more = _mm512_cmp_ps_mask(here, *best, _CMP_GT_OQ);
+    *second = _mm512_max_ps(*second, _mm512_min_ps(here, *best));
+    *best = _mm512_max_ps(here, *best);
+    *index = _mm512_mask_mov_epi32(*index, more, _mm512_set1_epi32(first + r));
   }
 }
 
@@ -180,9 +195,8 @@ SS_AMX_INLINE void enter_pair(const float *sums, const float *bias, int64_t firs
     const int64_t at = point + tile * SIDE;
     __m512 best = _mm512_load_ps(w->best + at), second = _mm512_load_ps(w->second + at);
     __m512i index = _mm512_load_si512(w->index + at);
-    enter(sums + (ptrdiff_t)tile * SIDE * SIDE, bias, _mm512_set1_epi32((int)first), &best, &second, &index);
-    enter(sums + (ptrdiff_t)(tile + 2) * SIDE * SIDE, bias + SIDE, _mm512_set1_epi32((int)first + SIDE), &best, &second,
-          &index);
+    enter(sums + (ptrdiff_t)tile * SIDE * SIDE, bias, (int)first, &best, &second, &index);
+    enter(sums + (ptrdiff_t)(tile + 2) * SIDE * SIDE, bias + SIDE, (int)first + SIDE, &best, &second, &index);
     _mm512_store_ps(w->best + at, best);
     _mm512_store_ps(w->second + at, second);
     _mm512_store_si512(w->index + at, index);
@@ -191,10 +205,12 @@ SS_AMX_INLINE void enter_pair(const float *sums, const float *bias, int64_t firs
 
 /* All centroids with a block of points. */
 SS_AMX_INLINE void sweep(const plan *p, worker *w, int64_t count, const int attempt) {
-  float sums[4 * SIDE * SIDE] __attribute__((aligned(64)));
+  float sums[2][4 * SIDE * SIDE] __attribute__((aligned(64)));
   const size_t part = part_bytes(p), points = (size_t)try_parts[attempt] * part;
   for (int64_t pair = 0; pair < p->pairs; pair++) {
     const uint8_t *centroids = p->centroids + (size_t)pair * SS_SPLIT_PARTS * part;
+    const float *bias = p->bias + pair * PAIR;
+    const int64_t first = pair * PAIR;
     for (int64_t at = 0; at < count; at += PAIR) {
       const uint8_t *a = centroids, *b = w->points + (size_t)(at / PAIR) * points;
       _tile_zero(0);
@@ -226,13 +242,20 @@ SS_AMX_INLINE void sweep(const plan *p, worker *w, int64_t count, const int atte
         a += (ptrdiff_t)2 * TILE;
         b += (ptrdiff_t)2 * TILE;
       }
-      _tile_stored(0, sums, 64);
-      _tile_stored(1, sums + SIDE * SIDE, 64);
-      _tile_stored(2, sums + 2 * SIDE * SIDE, 64);
-      _tile_stored(3, sums + 3 * SIDE * SIDE, 64);
+      /* The vector unit looks at the sums before while the matrix unit makes these. */
+      float *to = sums[at / PAIR % 2];
+      if (at > 0) {
+        enter_pair(sums[(at / PAIR + 1) % 2], bias, first, w, at - PAIR);
+      }
       SS_AMX_FENCE();
-      enter_pair(sums, p->bias + pair * PAIR, pair * PAIR, w, at);
+      _tile_stored(0, to, 64);
+      _tile_stored(1, to + SIDE * SIDE, 64);
+      _tile_stored(2, to + 2 * SIDE * SIDE, 64);
+      _tile_stored(3, to + 3 * SIDE * SIDE, 64);
+      SS_AMX_FENCE();
     }
+    const int64_t last = (count - 1) / PAIR;
+    enter_pair(sums[last % 2], bias, first, w, last * PAIR);
   }
 }
 
