@@ -7,7 +7,7 @@
 #   make test            the tests, under the sanitizers and in the release build
 #   make test-sanitize   under the sanitizers alone
 #   make bench           speed, beside the peers where they are installed: SimCLR end to end, the step alone, the loader,
-#                        beside other programs (bench/*.sh)
+#                        k-means, beside other programs (bench/*.sh)
 #   make lint            formatting, clang-tidy, clang's warnings, the house rules; CHANGED=1: changed files only
 #   make format          formats the code
 #   make fuzz            each fuzzer for FUZZ_SECONDS (60)
@@ -51,6 +51,7 @@ bench: all
 	@bench/speed.sh
 	@bench/step.sh
 	@bench/loader.sh
+	@bench/kmeans.sh
 	@bench/neighbour.sh
 
 lint:

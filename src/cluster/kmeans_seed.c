@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1024 /* points whose distances are summed up as one */ };
+enum {
+  BLOCK = 1024, /* points whose distances are summed up as one */
+  FEW = 12      /* centroids to which distances are measured without products of matrices */
+};
 
 typedef struct seeds {
   const float *x;
@@ -60,14 +63,19 @@ ss_status ss_kmeans_seed_random(const float *x, int64_t n, int64_t d, int64_t k,
 
 /* Lowers the distances to those from `count` new centroids, and sums them up. */
 static ss_status measure(seeds *s, const float *centroids, int64_t count, ss_error *error) {
-  SS_TRY(ss_nearest(s->x, s->n, centroids, count, s->d, s->threads, s->nearest, error));
+  if (count > FEW) {
+    SS_TRY(ss_nearest(s->x, s->n, centroids, count, s->d, s->threads, s->nearest, error));
+  }
 #pragma omp parallel for num_threads(s->threads) schedule(static)
   for (int64_t block = 0; block < s->blocks; block++) {
     const int64_t last = (block + 1) * BLOCK < s->n ? (block + 1) * BLOCK : s->n;
     double sum = 0.0;
     for (int64_t i = block * BLOCK; i < last; i++) {
-      const float distance = ss_kmeans_distance(s->x + i * s->d, centroids + s->nearest[i] * s->d, s->d);
-      s->distance[i] = distance < s->distance[i] ? distance : s->distance[i];
+      const int64_t first = count > FEW ? s->nearest[i] : 0, end = count > FEW ? first + 1 : count;
+      for (int64_t j = first; j < end; j++) {
+        const float distance = ss_kmeans_distance(s->x + i * s->d, centroids + j * s->d, s->d);
+        s->distance[i] = distance < s->distance[i] ? distance : s->distance[i];
+      }
       sum += (double)s->distance[i];
     }
     s->upto[block] = sum;

@@ -17,7 +17,8 @@ enum {
   PAIR = 2 * SS_AMX_BLOCK,   /* rows of two tiles */
   MOST_ROWS = 1024,          /* points of a block */
   BLOCK_BYTES = 1024 * 1024, /* of their tiles, at most: they share the second-level cache with the centroids */
-  CHUNK_ROWS = 8192          /* points a thread takes at a time */
+  CHUNK_ROWS = 8192,         /* points a thread takes at a time */
+  AHEAD = 4                  /* points that memory is asked for before they are packed */
 };
 
 /* The tries: products of parts and what parts they take. */
@@ -141,6 +142,13 @@ static float margin_of(const plan *p, lengths v, int attempt) {
   return 2.02f * (parts + rounding);
 }
 
+/* Asks the memory for a row. */
+static inline void ask_for(const float *row, int64_t d) {
+  for (int64_t j = 0; j < d; j += 16) {
+    __builtin_prefetch(row + j);
+  }
+}
+
 SS_AMX static void pack_points(const plan *p, worker *w, const int64_t *rows, int64_t count, int attempt,
                                uint8_t *scratch) {
   const int parts = try_parts[attempt];
@@ -149,6 +157,9 @@ SS_AMX static void pack_points(const plan *p, worker *w, const int64_t *rows, in
     for (int64_t i = 0; i < SIDE; i++) {
       const int64_t at = first + i;
       const float *row = at < count ? p->job->x + rows[at] * p->job->d : NULL;
+      if (at + AHEAD < count) {
+        ask_for(p->job->x + rows[at + AHEAD] * p->job->d, p->job->d);
+      }
       w->margin[at] = margin_of(p, split_row(p, row, parts, scratch + (size_t)i * 64, part, step), attempt);
     }
     uint8_t *to =
