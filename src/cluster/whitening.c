@@ -17,11 +17,11 @@ typedef struct fit {
   const float *x;
   int64_t n, d, components;
   int threads;
-  float *rows;        /* a block's, centred */
-  float *products;    /* (d, d) of a block */
-  double *covariance; /* (d, d) */
-  double *values;     /* (d) eigenvalues, ascending */
-  double *vectors;    /* (components, d) */
+  float *rows;         /* a block's, centred */
+  float *products;     /* (d, d) of a block */
+  double *covariance;  /* (d, d) */
+  double *values;      /* (d) eigenvalues, ascending */
+  double *vectors;     /* (components, d) */
   lapack_int *support; /* (2 components) for LAPACK */
 } fit;
 
