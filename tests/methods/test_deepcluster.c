@@ -41,54 +41,70 @@ static void *value(const support_run *run, const char *name) {
   return parameter->value;
 }
 
+typedef struct fixture {
+  support_task task;
+  support_run run;
+  made of;
+} fixture;
+
+/* A batch's graph, and the features' labels before the first epoch. */
+static void make(fixture *f, const char *pairs) {
+  support_configure(&f->task, "deepcluster", 32, 4, pairs);
+  f->of = (made){.dim = ss_backbone_dim(&f->task.task.backbone), .turned = false};
+  f->task.task.features = features;
+  f->task.task.features_context = &f->of;
+  f->run = support_run_loss(&f->task, 4);
+}
+
+static void begin(fixture *f, int64_t epoch) {
+  ss_error error = {{0}};
+  if (f->task.task.method->before_epoch(&f->task.task, f->run.parameters, epoch, &error) != SS_OK) {
+    fail_msg("%s", error.message);
+  }
+}
+
+static void drop(fixture *f) {
+  support_run_free(&f->run);
+  support_release(&f->task);
+}
+
 static void labels_are_the_clusters_of_the_features(void **state) {
   (void)state;
-  support_task task;
-  support_configure(&task, "deepcluster", 32, 4, "clusters=5 components=4");
-  made of = {.dim = ss_backbone_dim(&task.task.backbone), .turned = false};
-  task.task.features = features;
-  task.task.features_context = &of;
-  support_run run = support_run_loss(&task, 4);
-  ss_error error = {{0}};
-  float *weight = value(&run, "head.weight"), *bias = value(&run, "head.bias");
+  fixture f;
+  make(&f, "clusters=5 components=4");
+  float *weight = value(&f.run, "head.weight"), *bias = value(&f.run, "head.bias");
   const float old = weight[0];
   bias[0] = 3.0f;
-  assert_int_equal(task.task.method->before_epoch(&task.task, run.parameters, 0, &error), SS_OK);
-  assert_true(task.task.renewed && strcmp(task.task.renewed, "head.") == 0);
+  begin(&f, 0);
+  assert_true(f.task.task.renewed && strcmp(f.task.task.renewed, "head.") == 0);
   assert_true(fabsf(weight[0] - old) > 1e-9f && fabsf(bias[0]) < 1e-9f);
-  const int32_t *labels = value(&run, "clusters.assignment");
+  const int32_t *labels = value(&f.run, "clusters.assignment");
   for (int i = 0; i < SUPPORT_SAMPLES; i++) {
     for (int k = 0; k < SUPPORT_SAMPLES; k++) {
       assert_int_equal(labels[i] == labels[k], blob_of(i, false) == blob_of(k, false));
     }
   }
-  assert_true(fabsf(*(float *)value(&run, "clusters.largest") - 0.2f) < 1e-6f);
-  assert_true(fabsf(*(float *)value(&run, "clusters.nmi_previous")) < 1e-9f); /* there were none before */
+  assert_true(fabsf(*(float *)value(&f.run, "clusters.largest") - 0.2f) < 1e-6f);
+  assert_true(fabsf(*(float *)value(&f.run, "clusters.nmi_previous")) < 1e-9f); /* there were none before */
   int32_t before[SUPPORT_SAMPLES];
   memcpy(before, labels, sizeof before);
-  assert_int_equal(task.task.method->before_epoch(&task.task, run.parameters, 1, &error), SS_OK);
-  assert_true(fabsf(*(float *)value(&run, "clusters.nmi_previous") - 1.0f) < 1e-5f); /* the same, by other names */
-  of.turned = true;
-  assert_int_equal(task.task.method->before_epoch(&task.task, run.parameters, 2, &error), SS_OK);
-  const float previous = *(float *)value(&run, "clusters.nmi_previous"); /* blobs of 8 and residues share little */
+  begin(&f, 1);
+  assert_true(fabsf(*(float *)value(&f.run, "clusters.nmi_previous") - 1.0f) < 1e-5f); /* the same, by other names */
+  f.of.turned = true;
+  begin(&f, 2);
+  const float previous = *(float *)value(&f.run, "clusters.nmi_previous"); /* blobs of 8 and residues share little */
   assert_true(previous < 0.2f);
-  support_run_free(&run);
-  support_release(&task);
+  drop(&f);
 }
 
 /* Samples of a small cluster weigh more: each cluster has the same sum, the mean over all samples is one. */
 static void weights_make_clusters_equal(void **state) {
   (void)state;
-  support_task task;
-  support_configure(&task, "deepcluster", 32, 4, "clusters=3 components=4");
-  made of = {.dim = ss_backbone_dim(&task.task.backbone), .turned = false};
-  task.task.features = features;
-  task.task.features_context = &of;
-  support_run run = support_run_loss(&task, 4);
-  ss_error error = {{0}};
-  assert_int_equal(task.task.method->before_epoch(&task.task, run.parameters, 0, &error), SS_OK);
-  const int32_t *labels = value(&run, "clusters.assignment");
-  const float *weights = value(&run, "clusters.weights");
+  fixture f;
+  make(&f, "clusters=3 components=4");
+  begin(&f, 0);
+  const int32_t *labels = value(&f.run, "clusters.assignment");
+  const float *weights = value(&f.run, "clusters.weights");
   double sums[3] = {0.0, 0.0, 0.0};
   for (int i = 0; i < SUPPORT_SAMPLES; i++) {
     sums[labels[i]] += (double)weights[i];
@@ -96,31 +112,26 @@ static void weights_make_clusters_equal(void **state) {
   for (int j = 0; j < 3; j++) {
     assert_true(fabs(sums[j] - SUPPORT_SAMPLES / 3.0) < 1e-4);
   }
-  support_run_free(&run);
-  support_release(&task);
+  drop(&f);
 }
 
 /* The loss is the weighted mean of the samples' cross-entropies with their clusters, looked up by rank. */
 static void the_loss_is_that_of_the_ranks_labels(void **state) {
   (void)state;
-  support_task task;
-  support_configure(&task, "deepcluster", 32, 4, "clusters=5 components=4");
-  made of = {.dim = ss_backbone_dim(&task.task.backbone), .turned = false};
-  task.task.features = features;
-  task.task.features_context = &of;
-  support_run run = support_run_loss(&task, 4);
+  fixture f;
+  make(&f, "clusters=5 components=4");
   ss_error error = {{0}};
-  assert_int_equal(task.task.method->before_epoch(&task.task, run.parameters, 0, &error), SS_OK);
-  float *weights = value(&run, "clusters.weights");
+  begin(&f, 0);
+  float *weights = value(&f.run, "clusters.weights");
   for (int i = 0; i < SUPPORT_SAMPLES; i++) {
     weights[i] = 1.0f + (float)i;
   }
-  int32_t *ranks = ss_plan_data(run.plan, run.build.inputs[1]);
+  int32_t *ranks = ss_plan_data(f.run.plan, f.run.build.inputs[1]);
   const int32_t chosen[4] = {7, 0, 22, 39};
   memcpy(ranks, chosen, sizeof chosen);
-  assert_int_equal(ss_plan_run(run.plan, 0, &error), SS_OK);
-  const float *logits = ss_plan_data(run.plan, run.build.prediction);
-  const int32_t *labels = value(&run, "clusters.assignment");
+  assert_int_equal(ss_plan_run(f.run.plan, 0, &error), SS_OK);
+  const float *logits = ss_plan_data(f.run.plan, f.run.build.prediction);
+  const int32_t *labels = value(&f.run, "clusters.assignment");
   double sum = 0.0, total = 0.0;
   for (int i = 0; i < 4; i++) {
     double exponents = 0.0;
@@ -131,9 +142,8 @@ static void the_loss_is_that_of_the_ranks_labels(void **state) {
     sum += weight * (log(exponents) - (double)logits[5 * i + labels[chosen[i]]]);
     total += weight;
   }
-  assert_true(fabs((double)support_scalar(&run, run.build.losses[0]) - sum / total) < 1e-4);
-  support_run_free(&run);
-  support_release(&task);
+  assert_true(fabs((double)support_scalar(&f.run, f.run.build.losses[0]) - sum / total) < 1e-4);
+  drop(&f);
 }
 
 static void the_number_of_clusters_suits_the_data(void **state) {
