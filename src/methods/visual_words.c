@@ -145,6 +145,9 @@ static ss_status make(reader *to, ss_parameters *parameters, const char *model, 
 ss_status ss_visual_words_make(ss_task *task, ss_parameters *parameters, const char *model, int64_t count,
                                ss_error *error) {
   ss_model *network = NULL;
+  if (!*model) {
+    return ss_fail(error, SS_USAGE, "%s has no network to make words with: --set words=RUN", task->method->name);
+  }
   SS_TRY(ss_model_open(model, task->size, task->seed, &network, error));
   reader to = {.task = task, .channels = ss_backbone_dim(&network->backbone), .words = count};
   ss_model_free(network);

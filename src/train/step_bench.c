@@ -46,7 +46,7 @@ static ss_status time_steps(ss_session *session, const ss_batch *batch, int step
 }
 
 ss_status ss_step_bench(ss_session *session, int steps, ss_step_times *times, ss_profile *profile, ss_error *error) {
-  const ss_method *method = session->config->method;
+  const ss_method *method = session->config->method; /* what it does before an epoch is no part of a step */
   if (method->untrained) {
     return ss_fail(error, SS_USAGE, "%s takes no training steps", method->name);
   }
@@ -55,10 +55,7 @@ ss_status ss_step_bench(ss_session *session, int steps, ss_step_times *times, ss
   ss_batch batch = {0};
   *profile = (ss_profile){.plan = session->players[0].plan, .peak = ss_peak_measure(threads), .threads = threads};
   SS_TRY(ss_alloc((void **)&seconds, (size_t)steps, sizeof *seconds, "the step times", error));
-  ss_status status = method->before_epoch ? method->before_epoch(&session->task, session->parameters, 0, error) : SS_OK;
-  if (status == SS_OK) {
-    status = ss_session_start_loader(session, 1, error);
-  }
+  ss_status status = ss_session_start_loader(session, 1, error);
   if (status == SS_OK) {
     status = ss_loader_next(session->loader, &batch, error);
   }
