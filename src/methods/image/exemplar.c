@@ -162,7 +162,8 @@ static void loss(ss_build *build) {
   if (is_triplet(settings)) {
     const float margin =
         ss_settings_known(settings, "margin") ? (float)ss_settings_float(settings, "margin") : SS_SOFT_MARGIN;
-    ss_tensor *z = ss_linear(graph, h, (int)ss_settings_int(settings, "embedding"), true, "head");
+    ss_tensor *z = ss_linear(graph, h, (int)ss_settings_int(settings, "embedding"), false, "head");
+    z = ss_batch_norm(graph, z, NULL, "head_norm"); /* else all begin alike and collapse to one */
     build->losses[0] = ss_batch_hard_loss(graph, z, 2, margin);
     build->score = ss_nearest_instance_score(graph, z, 2);
     build->embeddings = z;
