@@ -4,11 +4,9 @@
 #include "base/memory.h"
 #include "io/safetensors.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 ss_status ss_run_path(const char *out, const char *name, char **path, ss_error *error) {
   return ss_path_join(path, out, name, error);
@@ -242,77 +240,3 @@ ss_status ss_checkpoint_read(const char *out, ss_run_state *state, ss_error *err
 }
 
 /* ---- metrics ---- */
-
-struct ss_metrics {
-  FILE *file;
-  char *path;
-};
-
-/* Bytes at the start of the file whose lines belong to steps up to `step`. */
-static size_t length_up_to(const char *text, size_t size, int64_t step) {
-  size_t good = 0;
-  while (good < size) {
-    const char *end = memchr(text + good, '\n', size - good);
-    if (!end) {
-      break; /* cut while it was written */
-    }
-    const size_t length = (size_t)(end - (text + good));
-    char *line = strndup(text + good, length);
-    cJSON *json = line ? cJSON_Parse(line) : NULL;
-    const cJSON *at = cJSON_GetObjectItemCaseSensitive(json, "step");
-    const bool keep = cJSON_IsNumber(at) && at->valuedouble <= (double)step;
-    cJSON_Delete(json);
-    free(line);
-    if (!keep) {
-      break;
-    }
-    good += length + 1;
-  }
-  return good;
-}
-
-ss_status ss_metrics_open(const char *out, int64_t step, ss_metrics **metrics, ss_error *error) {
-  *metrics = NULL;
-  ss_metrics *opened = NULL;
-  SS_TRY(ss_alloc((void **)&opened, 1, sizeof *opened, "the metrics", error));
-  ss_status status = ss_run_path(out, "metrics.jsonl", &opened->path, error);
-  size_t keep = 0;
-  if (status == SS_OK && ss_file_exists(opened->path)) {
-    char *text = NULL;
-    size_t size = 0;
-    status = ss_file_read(opened->path, (size_t)1 << 30, &text, &size, error);
-    keep = status == SS_OK ? length_up_to(text, size, step) : 0;
-    free(text);
-  }
-  if (status == SS_OK) {
-    opened->file = fopen(opened->path, "a");
-    if (!opened->file || ftruncate(fileno(opened->file), (off_t)keep) != 0) {
-      status = ss_fail_file(error, "write", opened->path, errno);
-    }
-  }
-  if (status != SS_OK) {
-    ss_metrics_close(opened);
-    return status;
-  }
-  *metrics = opened;
-  return SS_OK;
-}
-
-ss_status ss_metrics_append(ss_metrics *metrics, const cJSON *line, ss_error *error) {
-  char *text = NULL;
-  SS_TRY(ss_json_print(line, false, &text, error));
-  const bool written = fprintf(metrics->file, "%s\n", text) > 0 && fflush(metrics->file) == 0;
-  const int reason = errno;
-  free(text);
-  return written ? SS_OK : ss_fail_file(error, "write", metrics->path, reason);
-}
-
-void ss_metrics_close(ss_metrics *metrics) {
-  if (metrics) {
-    if (metrics->file) {
-      fclose(metrics->file);
-    }
-    free(metrics->path);
-    free(metrics);
-  }
-}

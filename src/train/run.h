@@ -30,11 +30,4 @@ ss_status ss_checkpoint_write(const char *out, const ss_run_state *state, ss_err
 /* Reads it back into a state whose parameters, optimisers and arrays exist already. Nothing is changed on an error. */
 ss_status ss_checkpoint_read(const char *out, ss_run_state *state, ss_error *error);
 
-/* Appends a line to metrics.jsonl; ss_metrics_open first drops the lines of steps after `step` (a run that was killed
- * had logged on). */
-typedef struct ss_metrics ss_metrics;
-ss_status ss_metrics_open(const char *out, int64_t step, ss_metrics **metrics, ss_error *error);
-ss_status ss_metrics_append(ss_metrics *metrics, const cJSON *line, ss_error *error);
-void ss_metrics_close(ss_metrics *metrics);
-
 #endif

@@ -370,7 +370,8 @@ void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_
   }
 }
 
-ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_error *error) {
+ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_metrics *metrics,
+                             ss_error *error) {
   const ss_recorded *recorded = &session->players[0];
   const ss_method *method = session->config->method;
   if (!method->picture || !recorded->plan) {
@@ -390,6 +391,9 @@ ss_status ss_session_picture(const ss_session *session, const char *out, const c
   }
   if (status == SS_OK) {
     status = ss_png_write(path, &sheet, error);
+  }
+  if (status == SS_OK) {
+    status = ss_metrics_picture(metrics, session->step, path, sheet.width, sheet.height, error);
   }
   free(relative);
   free(path);

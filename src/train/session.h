@@ -4,6 +4,7 @@
 
 #include "data/loader.h"
 #include "engine/plan.h"
+#include "train/metrics.h"
 #include "train/run.h"
 #include "train/trainer.h"
 
@@ -76,8 +77,9 @@ ss_status ss_session_score(ss_session *session, ss_held_scores *scores, ss_error
  * embeddings (SimSiam, section 4.1): 1 when they fill the sphere, 0 when all are one. NaN without embeddings. */
 double ss_session_spread(const ss_session *session);
 
-/* Draws samples/NAME.png of the last batch. */
-ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_error *error);
+/* Draws samples/NAME.png of the last batch and logs it. */
+ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_metrics *metrics,
+                             ss_error *error);
 
 /* ss_task.features of the session, which is its context. */
 ss_status ss_session_features(void *session, const ss_feature_request *request, ss_error *error);

@@ -287,7 +287,8 @@ static ss_status loop(ss_session *session, const ss_train_request *request, ss_m
     }
     if (session->step == 1 || due) {
       snprintf(name, sizeof name, "step-%07lld", (long long)session->step);
-      SS_TRY(ss_session_picture(session, request->out, name, error));
+      SS_TRY(ss_session_picture(session, request->out, name, metrics, error));
+      SS_TRY(ss_metrics_weights(metrics, session->step, session->parameters, error));
     }
     if (last || stop || session->step - saved_at >= save_every) {
       SS_TRY(save(session, request->out, error));
