@@ -1,29 +1,37 @@
 /* selfsup export RUN -o FILE.safetensors */
 #include "cli/arguments.h"
 #include "nets/model.h"
+#include "nets/onnx.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const ss_flag flags[] = {{"out", 'o', "FILE", "the backbone's weights, a .safetensors file"},
-                                {"half", 0, NULL, "in bfloat16, half the size"},
+static const ss_flag flags[] = {{"out", 'o', "FILE", "the backbone, as .safetensors or .onnx"},
+                                {"half", 0, NULL, "weights in bfloat16, half the size (.safetensors)"},
                                 {"help", 'h', NULL, "this text"},
                                 {0}};
 
+static bool ends_in(const char *name, const char *suffix) {
+  const size_t length = strlen(name), tail = strlen(suffix);
+  return length > tail && strcmp(name + length - tail, suffix) == 0;
+}
+
 static ss_status export_model(const ss_arguments *arguments, ss_error *error) {
-  static const char suffix[] = ".safetensors";
   const char *out = ss_arguments_value(arguments, "out", NULL);
   if (!out) {
-    return ss_fail(error, SS_USAGE, "where to? export needs -o FILE.safetensors");
+    return ss_fail(error, SS_USAGE, "where to? export needs -o FILE.safetensors or -o FILE.onnx");
   }
-  const size_t length = strlen(out);
-  if (length < sizeof suffix || strcmp(out + length - (sizeof suffix - 1), suffix) != 0) {
-    return ss_fail(error, SS_USAGE, "the file's name must end in .safetensors: %s", out);
+  const bool onnx = ends_in(out, ".onnx"), half = ss_arguments_has(arguments, "half");
+  if (!onnx && !ends_in(out, ".safetensors")) {
+    return ss_fail(error, SS_USAGE, "the file's name must end in .safetensors or .onnx: %s", out);
+  }
+  if (onnx && half) {
+    return ss_fail(error, SS_USAGE, "--half is for .safetensors: ONNX files have float32 weights");
   }
   ss_model *model = NULL;
   SS_TRY(ss_model_open(arguments->operands[0], 0, 0, &model, error));
-  const ss_status status =
-      ss_model_write(out, model->parameters, "backbone.", &model->backbone, ss_arguments_has(arguments, "half"), error);
+  const ss_status status = onnx ? ss_onnx_write(out, model, error)
+                                : ss_model_write(out, model->parameters, "backbone.", &model->backbone, half, error);
   if (status == SS_OK) {
     const ss_backbone_options *backbone = &model->backbone;
     printf("%s, %d channels wide%s%s, for %d px of %s: %s\n", backbone->arch, backbone->width,
@@ -42,9 +50,12 @@ static int run(const ss_arguments *arguments) {
 const ss_command ss_command_export = {
     .name = "export",
     .operands = "RUN",
-    .summary = "writes a backbone as safetensors with torchvision's names",
+    .summary = "writes a backbone as safetensors with torchvision's names, or as ONNX",
     .more =
-        "torchvision's network of the same architecture loads the file with strict=True once its fc is an identity.",
+        "torchvision's network of the same architecture loads the .safetensors file with strict=True once its fc\n"
+        "is an identity. The .onnx file takes \"images\" (N, 3, size, size), float32: RGB scaled to 0..1, less the\n"
+        "mean, over the deviation that its metadata name (selfsup.mean, selfsup.std), or what selfsup.input says;\n"
+        "it gives \"features\" (N, D).",
     .least = 1,
     .most = 1,
     .flags = flags,
