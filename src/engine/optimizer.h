@@ -36,7 +36,8 @@ ss_status ss_optimizer_reserve_accumulation(ss_optimizer *optimizer, ss_error *e
  * `accumulate` adds gradients up; the last one updates with their mean. Returns whether it updated. */
 bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate, int accumulate);
 
-/* Forgets what it remembers (momentum, squares) of the parameters whose names match `prefixes`: their values are new. */
+/* Forgets what it remembers (momentum, squares) of the parameters whose names match `prefixes`: their values are new.
+ */
 void ss_optimizer_forget(ss_optimizer *optimizer, const char *prefixes);
 
 /* The state to be saved, as named float32 arrays ("momentum.NAME", "first.NAME", "second.NAME", "accumulated.NAME") and

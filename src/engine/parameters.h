@@ -27,8 +27,8 @@ typedef enum ss_parameter_flags {
   SS_NORM_OR_BIAS = 2 /* excluded from weight decay and LARS's adaptation on request */
 } ss_parameter_flags;
 
-/* dtype is SS_F32, or SS_I64 for counters, SS_I32 for labels. Weights have PyTorch's order: convolution (O, I/groups, kh, kw), linear (O,
- * I), transposed convolution (I, O/groups, kh, kw). */
+/* dtype is SS_F32, or SS_I64 for counters, SS_I32 for labels. Weights have PyTorch's order: convolution (O, I/groups,
+ * kh, kw), linear (O, I), transposed convolution (I, O/groups, kh, kw). */
 typedef struct ss_parameter {
   char *name;
   ss_dtype dtype;

@@ -29,7 +29,8 @@ static ss_status train(const char *name, const char *words, bool resume, int64_t
   char *out = support_path(folder, name);
   char pair[400];
   snprintf(pair, sizeof pair, "words=%s", words);
-  ss_config *config = support_config("bow", data, "steps=9", "words_epochs=1", "vocabulary=8", *words ? pair : NULL, NULL);
+  ss_config *config =
+      support_config("bow", data, "steps=9", "words_epochs=1", "vocabulary=8", *words ? pair : NULL, NULL);
   ss_train_result result;
   const ss_status status = support_train(config, out, resume, stop_after, &result, error);
   ss_config_free(config);
