@@ -31,28 +31,29 @@ ss_status ss_momentum_after_step(ss_task *task, ss_parameters *parameters, int64
   return ss_parameters_average(parameters, prefix, "", (float)tau, false, error);
 }
 
-/* Rows in the order of a (rows, columns) table read by columns. */
-static ss_tensor *by_columns(ss_graph *graph, ss_tensor *x, int64_t rows, int64_t columns) {
-  const int64_t count = rows * columns;
-  if (count == 0 || ss_tensor_dim(x, 0) != count) {
+/* The rows of each view in the order of a (rows, columns) table read by columns. */
+static ss_tensor *by_columns(ss_graph *graph, ss_tensor *x, int views, int64_t rows, int64_t columns) {
+  const int64_t count = rows * columns, all = views * count;
+  if (count == 0 || ss_tensor_dim(x, 0) != all) {
     return NULL;
   }
-  int32_t *order = calloc((size_t)count, sizeof *order);
+  int32_t *order = calloc((size_t)all, sizeof *order);
   ss_tensor *shuffled = NULL;
   if (order) {
-    for (int64_t i = 0; i < count; i++) {
-      order[i] = (int32_t)(i % rows * columns + i / rows);
+    for (int64_t i = 0; i < all; i++) {
+      const int64_t view = i / count, place = i % count;
+      order[i] = (int32_t)(view * count + place % rows * columns + place / rows);
     }
-    shuffled = ss_gather(graph, x, ss_graph_constant_i32(graph, ss_shape_of(count), order));
+    shuffled = ss_gather(graph, x, ss_graph_constant_i32(graph, ss_shape_of(all), order));
   }
   free(order);
   return shuffled;
 }
 
-ss_tensor *ss_shuffle_batch(ss_graph *graph, ss_tensor *x, int parts) {
-  return parts > 1 ? by_columns(graph, x, parts, ss_tensor_dim(x, 0) / parts) : x;
+ss_tensor *ss_shuffle_batch(ss_graph *graph, ss_tensor *x, int views, int parts) {
+  return parts > 1 ? by_columns(graph, x, views, parts, ss_tensor_dim(x, 0) / views / parts) : x;
 }
 
-ss_tensor *ss_unshuffle_batch(ss_graph *graph, ss_tensor *x, int parts) {
-  return parts > 1 ? by_columns(graph, x, ss_tensor_dim(x, 0) / parts, parts) : x;
+ss_tensor *ss_unshuffle_batch(ss_graph *graph, ss_tensor *x, int views, int parts) {
+  return parts > 1 ? by_columns(graph, x, views, ss_tensor_dim(x, 0) / views / parts, parts) : x;
 }

@@ -28,10 +28,10 @@ double ss_momentum_at(double tau, double tau_end, int64_t step, int64_t steps);
 ss_status ss_momentum_before_epoch(ss_task *task, ss_parameters *parameters, int64_t epoch, ss_error *error);
 ss_status ss_momentum_after_step(ss_task *task, ss_parameters *parameters, int64_t step, ss_error *error);
 
-/* Shuffled batch norm (MoCo, section 3.3): rows (M, ...) in an order in which each of `parts` equal parts holds rows of
- * every part of the order before; and back. Batches come in random order already, so one fixed order serves. M must be
- * a multiple of `parts`. */
-ss_tensor *ss_shuffle_batch(ss_graph *graph, ss_tensor *x, int parts);
-ss_tensor *ss_unshuffle_batch(ss_graph *graph, ss_tensor *x, int parts);
+/* Shuffled batch norm (MoCo, section 3.3): the rows of each view of (views N, ...) in an order in which each of `parts`
+ * equal parts of it holds rows of every part of the order before; and back. Batches come in random order already, so
+ * one fixed order serves. N must be a multiple of `parts`. */
+ss_tensor *ss_shuffle_batch(ss_graph *graph, ss_tensor *x, int views, int parts);
+ss_tensor *ss_unshuffle_batch(ss_graph *graph, ss_tensor *x, int views, int parts);
 
 #endif

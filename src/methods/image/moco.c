@@ -78,9 +78,9 @@ static void loss(ss_build *build) {
   ss_tensor *both = build->inputs[0];
   ss_tensor *q = encode(build, symmetric ? both : ss_first_views(graph, both), parts * views);
   ss_tensor *x_k =
-      ss_shuffle_batch(graph, symmetric ? ss_swap_views(graph, both) : ss_second_views(graph, both), parts);
+      ss_shuffle_batch(graph, symmetric ? ss_swap_views(graph, both) : ss_second_views(graph, both), views, parts);
   ss_momentum_encoder_begin(graph);
-  ss_tensor *k = ss_unshuffle_batch(graph, encode(build, x_k, parts * views), parts);
+  ss_tensor *k = ss_unshuffle_batch(graph, encode(build, x_k, parts * views), views, parts);
   ss_momentum_encoder_end(graph);
   ss_tensor *queue = ss_queue(graph, ss_settings_int(settings, "queue"), ss_tensor_dim(q, 1));
   build->losses[0] = ss_info_nce(graph, q, k, queue, (float)ss_settings_float(settings, "temperature"));
