@@ -66,6 +66,23 @@ char *support_pictures(const char *folder, int count) {
   return data;
 }
 
+char *support_home, *support_data;
+
+int support_set_up(void **state) {
+  (void)state;
+  support_home = support_folder();
+  support_data = support_pictures(support_home, 64);
+  return 0;
+}
+
+int support_tear_down(void **state) {
+  (void)state;
+  support_remove(support_home);
+  free(support_home);
+  free(support_data);
+  return 0;
+}
+
 ss_config *support_config(const char *method, const char *data, ...) {
   ss_config *config = NULL;
   ss_error error = {""};

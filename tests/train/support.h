@@ -22,6 +22,11 @@ char *support_path(const char *folder, const char *name);
  * noise. Returns that folder's path. */
 char *support_pictures(const char *folder, int count);
 
+/* A group's set-up and tear-down: a temporary folder with 64 such pictures. */
+extern char *support_home, *support_data;
+int support_set_up(void **state);
+int support_tear_down(void **state);
+
 /* A configuration for a small network on `data`: width 4, 16 px, batch 8, float32, one thread; then key=value pairs
  * ended by NULL. */
 ss_config *support_config(const char *method, const char *data, ...);

@@ -8,23 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *folder, *data;
-
-static int set_up(void **state) {
-  (void)state;
-  folder = support_folder();
-  data = support_pictures(folder, 64);
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  support_remove(folder);
-  free(folder);
-  free(data);
-  return 0;
-}
-
 /* What some methods need to be quick, or to run at all, on small pictures. */
 static const struct {
   const char *method, *pairs[2];
@@ -41,8 +24,8 @@ static void set_needs(ss_config *config) {
 /* Trains into FOLDER/NAME; the path is the caller's. */
 static char *train(const char *name, const char *method, const char *pair, bool resume, int64_t stop_after,
                    ss_status expected, ss_train_result *result) {
-  char *out = support_path(folder, name);
-  ss_config *config = support_config(method, data, pair, NULL);
+  char *out = support_path(support_home, name);
+  ss_config *config = support_config(method, support_data, pair, NULL);
   set_needs(config);
   ss_error error = {""};
   const ss_status status = support_train(config, out, resume, stop_after, result, &error);
@@ -56,8 +39,8 @@ static char *train(const char *name, const char *method, const char *pair, bool 
 static void test_learns_rotation(void **state) {
   (void)state;
   ss_train_result result;
-  char *out = support_path(folder, "learns");
-  ss_config *config = support_config("rotation", data, "steps=40", "lr=0.1", NULL);
+  char *out = support_path(support_home, "learns");
+  ss_config *config = support_config("rotation", support_data, "steps=40", "lr=0.1", NULL);
   ss_error error = {""};
   assert_int_equal(support_train(config, out, false, 0, &result, &error), SS_OK);
   assert_int_equal(result.steps, 40);
@@ -89,9 +72,9 @@ static void test_same_seed_same_bits(void **state) {
 
 static void test_one_picture_is_refused(void **state) {
   (void)state;
-  char *alone = support_path(folder, "alone");
+  char *alone = support_path(support_home, "alone");
   char *one = support_pictures(alone, 1);
-  char *out = support_path(folder, "of-one");
+  char *out = support_path(support_home, "of-one");
   ss_config *config = support_config("transformation", one, "steps=1", NULL);
   ss_train_result result;
   ss_error error = {""};
@@ -149,8 +132,8 @@ static void test_scoring_changes_nothing(void **state) {
     ss_train_result result;
     ss_error error = {""};
     snprintf(pair, sizeof pair, "knn-every=%s", often[i]);
-    paths[i] = support_path(folder, i ? "scored" : "unscored");
-    ss_config *config = support_config("rotation", data, "steps=70", "threads=2", pair, NULL);
+    paths[i] = support_path(support_home, i ? "scored" : "unscored");
+    ss_config *config = support_config("rotation", support_data, "steps=70", "threads=2", pair, NULL);
     assert_int_equal(support_train(config, paths[i], false, 0, &result, &error), SS_OK);
     ss_config_free(config);
   }
@@ -217,8 +200,8 @@ static void test_resume_without_checkpoint_starts(void **state) {
 
 static void test_not_a_number_stops_and_keeps_the_checkpoint(void **state) {
   (void)state;
-  char *out = support_path(folder, "nan");
-  ss_config *config = support_config("rotation", data, "steps=60", "save-every=1", NULL);
+  char *out = support_path(support_home, "nan");
+  ss_config *config = support_config("rotation", support_data, "steps=60", "save-every=1", NULL);
   ss_train_result result;
   ss_error error = {""};
   assert_int_equal(support_train(config, out, false, 2, &result, &error), SS_INTERRUPTED);
@@ -226,8 +209,8 @@ static void test_not_a_number_stops_and_keeps_the_checkpoint(void **state) {
   char *before = support_path(out, "checkpoint.safetensors");
   assert_true(ss_file_exists(before));
   free(out);
-  out = support_path(folder, "nan-at-once");
-  config = support_config("rotation", data, "steps=60", "lr=1000", "momentum=0", "weight_decay=100", NULL);
+  out = support_path(support_home, "nan-at-once");
+  config = support_config("rotation", support_data, "steps=60", "lr=1000", "momentum=0", "weight_decay=100", NULL);
   assert_int_equal(support_train(config, out, false, 0, &result, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "loss became"));
   ss_config_free(config);
@@ -253,8 +236,8 @@ static void test_optimizers_train(void **state) {
     char name[32];
     ss_train_result result;
     snprintf(name, sizeof name, "optimizer-%d", i);
-    char *out = support_path(folder, name);
-    ss_config *config = support_config("rotation", data, pairs[i], "steps=6", i ? "lr=0.001" : "lr=0.5", NULL);
+    char *out = support_path(support_home, name);
+    ss_config *config = support_config("rotation", support_data, pairs[i], "steps=6", i ? "lr=0.001" : "lr=0.5", NULL);
     ss_error error = {""};
     assert_int_equal(support_train(config, out, false, 4, &result, &error), SS_INTERRUPTED);
     assert_int_equal(support_train(config, out, true, 0, &result, &error), SS_OK);
@@ -278,5 +261,5 @@ int main(void) {
                                      cmocka_unit_test(test_not_a_number_stops_and_keeps_the_checkpoint),
                                      cmocka_unit_test(test_random_is_the_initialisation),
                                      cmocka_unit_test(test_optimizers_train)};
-  return cmocka_run_group_tests(tests, set_up, tear_down);
+  return cmocka_run_group_tests(tests, support_set_up, support_tear_down);
 }
