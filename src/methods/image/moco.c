@@ -26,7 +26,7 @@ static const ss_recipe recipes[] = {
      "projector_layers=1 temperature=0.07 queue=65536 tau=0.999 tau_end=0.999 shuffle_parts=8 min_scale=0.2 "
      "brightness=0.4 contrast=0.4 saturation=0.4 hue=0.4 jitter_probability=1 blur=0 lr=0.03 batch=256 "
      "weight_decay=1e-4 epochs=200 schedule=step milestones=120,160"},
-    {"v2", "the second paper's: two layers, blur, cosine schedule",
+    {"v2", "Chen, Fan, Girshick, He 2020: two layers, blur, cosine schedule",
      "projector_hidden=2048 temperature=0.2 queue=65536 tau=0.999 tau_end=0.999 shuffle_parts=8 min_scale=0.2 "
      "brightness=0.4 contrast=0.4 saturation=0.4 hue=0.1 blur=0.5 lr=0.03 batch=256 weight_decay=1e-4 epochs=800"},
     {"solo-learn", "MoCo v2+ on CIFAR-10 as solo-learn trains it",
@@ -101,7 +101,7 @@ const ss_method ss_method_moco = {
     .modality = SS_MODALITY_IMAGE,
     .summary = "finds a view's partner, encoded by a slow copy of itself, in a queue of other pictures' views",
     .paper = {"Momentum Contrast for Unsupervised Visual Representation Learning", "He, Fan, Wu, Xie, Girshick",
-              "CVPR 2020; version 2: Chen, Fan, Girshick, He, 2020"},
+              "CVPR 2020"},
     .options = options,
     .defaults = "optimizer=sgd lr=0.06 momentum=0.9 weight_decay=5e-4 schedule=cosine warmup=0",
     .recipes = recipes,
