@@ -74,6 +74,9 @@ static bool *mark_path(const ss_graph *graph, const char *prefixes) {
 
 void ss_graph_backward(ss_graph *graph, ss_tensor *loss, const char *prefixes) {
   if (!ss_graph_ready(graph, &loss, 1)) {
+    if (graph->status == SS_OK) { /* a constant of the recording could not be made */
+      ss_graph_mistake(graph, "there is no loss to be differentiated");
+    }
     return;
   }
   if (ss_shape_count(loss->shape) != 1 || loss->dtype != SS_F32) {

@@ -360,6 +360,18 @@ static void test_mistakes(void **state) {
   expect(ACCURACY, 2, (const ss_shape[]){ss_shape_of(4, 3), ss_shape_of(3)}, 3, "f32 (4, 3) and i32 (3)");
 }
 
+static void test_no_loss_is_a_mistake(void **state) {
+  (void)state;
+  ss_parameters *parameters = ss_parameters_new(1);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 0});
+  ss_error error = {{0}};
+  ss_graph_backward(graph, NULL, "");
+  assert_int_equal(ss_graph_status(graph, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "no loss"));
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_goldens),
@@ -371,6 +383,7 @@ int main(void) {
       cmocka_unit_test(test_shares_against_dense_targets),
       cmocka_unit_test(test_accuracy),
       cmocka_unit_test(test_mistakes),
+      cmocka_unit_test(test_no_loss_is_a_mistake),
   };
   return cmocka_run_group_tests_name("loss", tests, NULL, NULL);
 }
