@@ -7,11 +7,12 @@ ss_tensor *ss_projector(ss_graph *graph, ss_tensor *x, const ss_projector_option
   ss_graph_push_scope(graph, "layers");
   int index = 0;
   char number[16];
+  const int hidden = options->hidden > 0 ? options->hidden : (int)ss_tensor_dim(x, 1);
   for (int layer = 0; layer < options->layers; layer++) {
     const bool last = layer == options->layers - 1;
     const bool norm = last ? options->last_norm : options->norm;
     snprintf(number, sizeof number, "%d", index++);
-    x = ss_linear(graph, x, last ? options->output : options->hidden, !norm, number);
+    x = ss_linear(graph, x, last ? options->output : hidden, !norm, number);
     if (norm) {
       snprintf(number, sizeof number, "%d", index++);
       x = ss_batch_norm(graph, x, NULL, number);

@@ -9,7 +9,7 @@
  * NAME.layers.0.weight ... are numbered as in torch.nn.Sequential. */
 typedef struct ss_projector_options {
   int layers;
-  int hidden;
+  int hidden; /* 0: as many as the input */
   int output;
   bool norm;
   bool last_norm;

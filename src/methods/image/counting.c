@@ -127,9 +127,8 @@ static void loss(ss_build *build) {
   const ss_settings *settings = build->task->settings;
   ss_graph *graph = build->graph;
   ss_tensor *h = ss_build_backbone(build, build->inputs[0]).output;
-  const int hidden = (int)ss_settings_int(settings, "head_hidden");
   const ss_projector_options head = {.layers = (int)ss_settings_int(settings, "head_layers"),
-                                     .hidden = hidden ? hidden : (int)ss_tensor_dim(h, 1),
+                                     .hidden = (int)ss_settings_int(settings, "head_hidden"),
                                      .output = (int)ss_settings_int(settings, "features")};
   ss_tensor *phi = ss_relu(graph, ss_projector(graph, h, &head, "head"));
   const ss_counts counts = ss_counts_of(graph, phi);

@@ -56,9 +56,8 @@ static ss_tensor *encode(ss_build *build, ss_tensor *x, int parts) {
   const ss_settings *settings = build->task->settings;
   ss_graph_norm_parts(build->graph, parts);
   ss_tensor *h = ss_build_backbone(build, x).output;
-  const int hidden = (int)ss_settings_int(settings, "projector_hidden");
   const ss_projector_options projector = {.layers = (int)ss_settings_int(settings, "projector_layers"),
-                                          .hidden = hidden ? hidden : (int)ss_tensor_dim(h, 1),
+                                          .hidden = (int)ss_settings_int(settings, "projector_hidden"),
                                           .output = (int)ss_settings_int(settings, "projector_output"),
                                           .norm = false,
                                           .last_norm = false};

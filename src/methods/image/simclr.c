@@ -27,9 +27,8 @@ static void loss(ss_build *build) {
   const ss_settings *settings = build->task->settings;
   ss_graph *graph = build->graph;
   ss_tensor *h = ss_build_backbone(build, build->inputs[0]).output;
-  const int hidden = (int)ss_settings_int(settings, "projector_hidden");
   const ss_projector_options projector = {.layers = (int)ss_settings_int(settings, "projector_layers"),
-                                          .hidden = hidden ? hidden : (int)ss_tensor_dim(h, 1),
+                                          .hidden = (int)ss_settings_int(settings, "projector_hidden"),
                                           .output = (int)ss_settings_int(settings, "projector_output"),
                                           .norm = ss_settings_bool(settings, "projector_norm"),
                                           .last_norm = ss_settings_bool(settings, "projector_norm")};
