@@ -1,7 +1,7 @@
 /* selfsup bench step [DATA]: a method's training step alone. */
 #include "cli/bench.h"
 #include "cli/measure.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "train/step_bench.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "data/labels.h"
 
 #include <stdio.h>

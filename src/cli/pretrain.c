@@ -1,7 +1,7 @@
 /* selfsup pretrain METHOD DATA */
 #include "cli/arguments.h"
 #include "cli/progress.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "eval/watch.h"
 #include "train/trainer.h"
 
@@ -33,9 +33,7 @@ static void on_interrupt(int signal_number) {
 /* Who looks on while a run goes on. */
 typedef struct spectator {
   ss_progress_display display;
-  const ss_config *config;
-  ss_watch *watch; /* NULL: not opened yet, or nothing to measure */
-  bool opened;
+  ss_run_watch watch;
   bool talks; /* not --quiet */
 } spectator;
 
@@ -70,19 +68,10 @@ static void note(void *context, const char *line) {
   ss_progress_note(&looking->display, line);
 }
 
-/* The first time, DATA is opened once more, now that the configuration is complete. */
 static ss_status measure(void *context, const ss_parameters *parameters, const ss_backbone_options *backbone,
                          double *accuracy, ss_error *error) {
   spectator *looking = context;
-  if (!looking->opened) {
-    const ss_settings *settings = looking->config->settings;
-    const ss_feature_options options = {.threads = (int)ss_settings_int(settings, "threads"),
-                                        .max_bad = ss_settings_float(settings, "max-bad"),
-                                        .ways = looking->config->ways};
-    looking->opened = true;
-    SS_TRY(ss_watch_open(looking->config->data, &options, &looking->watch, error));
-  }
-  return looking->watch ? ss_watch_measure(looking->watch, parameters, backbone, accuracy, error) : SS_OK;
+  return ss_run_watch_measure(&looking->watch, parameters, backbone, accuracy, error);
 }
 
 /* Whether the number of steps of another run's configuration no longer follows from what the user asks for. */
@@ -175,7 +164,7 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   default_out(config->method->name, default_name);
   const char *out = ss_arguments_value(arguments, "out", default_name);
   const bool quiet = ss_arguments_has(arguments, "quiet");
-  spectator looking = {.config = config, .talks = !quiet};
+  spectator looking = {.watch = {.config = config}, .talks = !quiet};
   ss_progress_start(&looking.display);
   ss_train_request request = {
       .config = config,
@@ -191,10 +180,10 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   ss_train_result result;
   const ss_status status = ss_train(&request, &result, error);
   ss_progress_end(&looking.display);
-  if (looking.watch) {
+  if (looking.watch.watch) {
     ss_ways_cache_save(config->ways); /* the measurement has chosen kernels too */
   }
-  ss_watch_close(looking.watch);
+  ss_run_watch_close(&looking.watch);
   SS_TRY(status);
   if (!quiet) {
     fprintf(stderr, result.finished_before ? "the run was finished already: %s\n" : "done: %s\n", out);

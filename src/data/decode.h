@@ -52,6 +52,10 @@ ss_image_format ss_image_format_of(const uint8_t *bytes, size_t size);
 ss_status ss_decoder_decode(ss_decoder *decoder, const uint8_t *bytes, size_t size, const ss_decode_options *options,
                             ss_image *out, ss_error *error);
 
+/* Reads and decodes a file of at most 1 GB. Messages say what is wrong with it, not its name. */
+ss_status ss_decoder_read_file(ss_decoder *decoder, const char *path, const ss_decode_options *options, ss_image *out,
+                               ss_error *error);
+
 /* As ss_decoder_decode, with a decoder for this one call. */
 ss_status ss_decode_image(const uint8_t *bytes, size_t size, const ss_decode_options *options, ss_image *out,
                           ss_error *error);

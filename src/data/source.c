@@ -63,6 +63,7 @@ void ss_source_close(ss_source *source) {
   for (int i = 0; i < source->class_count; i++) {
     free(source->classes[i]);
   }
+  ss_caller_free(source->caller);
   free(source->files);
   free(source->classes);
   free(source->samples);

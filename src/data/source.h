@@ -30,6 +30,9 @@ typedef enum ss_part {
  * and (for tar) member headers are read here, pictures when they are asked for. SS_FAILED with the path and what to do
  * when there is no such file, no picture, or a header is wrong. The caller closes what it gets. */
 ss_status ss_source_open(const char *data, ss_source **source, ss_error *error);
+/* The caller's pictures as a source: `pictures` is copied, what it points to must outlast the source. SS_USAGE for a
+ * count or a label that cannot be. The caller closes what it gets. */
+ss_status ss_source_of_caller(const ss_picture_source *pictures, ss_source **source, ss_error *error);
 void ss_source_close(ss_source *source); /* NULL is fine */
 
 const char *ss_source_kind_name(const ss_source *source); /* for people: "folder", "CIFAR-10", "tar shards", ... */

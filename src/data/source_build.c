@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define MAX_SAMPLES (UINT32_MAX / 2)
-#define MAX_CLASSES (1 << 20)
 
 ss_status ss_source_add_sample(ss_source *source, const char *name, ss_sample sample, ss_error *error) {
   const size_t length = strlen(name) + 1;
@@ -61,8 +60,8 @@ ss_status ss_source_add_file(ss_source *source, const char *path, uint32_t *file
 }
 
 static ss_status append_class(ss_source *source, const char *name, ss_error *error) {
-  if (source->class_count >= MAX_CLASSES) {
-    return ss_fail(error, SS_FAILED, "more than %d classes in %s", MAX_CLASSES, source->data);
+  if (source->class_count >= SS_SOURCE_MAX_CLASSES) {
+    return ss_fail(error, SS_FAILED, "more than %d classes in %s", SS_SOURCE_MAX_CLASSES, source->data);
   }
   SS_TRY(append(&source->classes, (uint32_t)source->class_count, name, error));
   source->class_count++;

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #define MAX_DEPTH 40
-#define MAX_FILE_BYTES ((uint64_t)1 << 30)
 
 static const char *const extensions[] = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm"};
 
@@ -204,19 +203,10 @@ ss_status ss_source_read_file(const ss_source *source, const ss_sample *sample, 
                               const ss_decode_options *options, ss_image *image, ss_error *error) {
   char path[8192];
   const int length = snprintf(path, sizeof path, "%s/%s", source->root, source->names + sample->name);
-  uint64_t bytes = 0;
-  if (length < 0 || (size_t)length >= sizeof path || !ss_path_is_file(path, &bytes)) {
+  if (length < 0 || (size_t)length >= sizeof path) {
     return ss_fail(error, SS_FAILED, "no such file");
   }
-  if (bytes > MAX_FILE_BYTES) {
-    return ss_fail(error, SS_FAILED, "larger than %llu MB", (unsigned long long)(MAX_FILE_BYTES >> 20));
-  }
-  uint8_t *buffer = ss_decoder_buffer(decoder, bytes);
-  if (!buffer) {
-    return ss_fail_memory(error, bytes, "a file");
-  }
-  SS_TRY(ss_file_read_at(path, 0, buffer, bytes, error));
-  return ss_decoder_decode(decoder, buffer, bytes, options, image, error);
+  return ss_decoder_read_file(decoder, path, options, image, error);
 }
 
 const ss_source_kind ss_source_folder = {holds, open_folder, ss_source_read_file};

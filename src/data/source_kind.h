@@ -28,6 +28,12 @@ typedef struct ss_source_kind {
                     const ss_decode_options *options, ss_image *image, ss_error *error);
 } ss_source_kind;
 
+#define SS_SOURCE_MAX_CLASSES (1 << 20)
+
+/* What source_caller.c keeps of the caller's functions. */
+typedef struct ss_caller ss_caller;
+void ss_caller_free(ss_caller *caller); /* NULL is fine */
+
 struct ss_source {
   const ss_source_kind *kind;
   const char *kind_name; /* for people; a constant */
@@ -46,6 +52,7 @@ struct ss_source {
   int width; /* of pictures stored raw */
   int height;
   int channels;
+  ss_caller *caller; /* NULL: no caller's pictures */
 };
 
 extern const ss_source_kind ss_source_world;

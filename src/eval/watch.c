@@ -10,12 +10,17 @@
 
 struct ss_watch {
   ss_feature_options options;
-  ss_source *source;
+  const ss_source *source; /* borrowed, or `opened` */
+  ss_source *opened;
   ss_subset train, test;
 };
 
-static ss_status open_data(ss_watch *watch, const char *data, bool *can_measure, ss_error *error) {
-  SS_TRY(ss_source_open(data, &watch->source, error));
+static ss_status open_data(ss_watch *watch, const char *data, const ss_source *source, bool *can_measure,
+                           ss_error *error) {
+  if (!source) {
+    SS_TRY(ss_source_open(data, &watch->opened, error));
+  }
+  watch->source = source ? source : watch->opened;
   *can_measure = false;
   if (ss_source_class_count(watch->source) < 2) {
     return SS_OK;
@@ -34,14 +39,15 @@ static ss_status open_data(ss_watch *watch, const char *data, bool *can_measure,
   return ss_subset_limit(watch->source, &watch->test, SS_WATCH_TEST, error);
 }
 
-ss_status ss_watch_open(const char *data, const ss_feature_options *options, ss_watch **watch, ss_error *error) {
+ss_status ss_watch_open(const char *data, const ss_source *source, const ss_feature_options *options, ss_watch **watch,
+                        ss_error *error) {
   *watch = NULL;
   ss_watch *made = NULL;
   SS_TRY(ss_alloc((void **)&made, 1, sizeof *made, "the k-NN checks", error));
   made->options = *options;
   made->options.layer = SS_LAST_LAYER;
   bool can_measure = false;
-  const ss_status status = open_data(made, data, &can_measure, error);
+  const ss_status status = open_data(made, data, source, &can_measure, error);
   if (status != SS_OK || !can_measure) {
     ss_watch_close(made);
     return status;
@@ -54,7 +60,7 @@ void ss_watch_close(ss_watch *watch) {
   if (watch) {
     ss_subset_free(&watch->train);
     ss_subset_free(&watch->test);
-    ss_source_close(watch->source);
+    ss_source_close(watch->opened);
     free(watch);
   }
 }
@@ -105,4 +111,22 @@ ss_status ss_watch_measure(const ss_watch *watch, const ss_parameters *parameter
   }
   ss_model_free(model);
   return status;
+}
+
+ss_status ss_run_watch_measure(ss_run_watch *run, const ss_parameters *parameters, const ss_backbone_options *backbone,
+                               double *top1, ss_error *error) {
+  if (!run->opened) {
+    const ss_settings *settings = run->config->settings;
+    const ss_feature_options options = {.threads = (int)ss_settings_int(settings, "threads"),
+                                        .max_bad = ss_settings_float(settings, "max-bad"),
+                                        .ways = run->config->ways};
+    run->opened = true;
+    SS_TRY(ss_watch_open(run->config->data, run->config->source, &options, &run->watch, error));
+  }
+  return run->watch ? ss_watch_measure(run->watch, parameters, backbone, top1, error) : SS_OK;
+}
+
+void ss_run_watch_close(ss_run_watch *run) {
+  ss_watch_close(run->watch);
+  run->watch = NULL;
 }

@@ -4,20 +4,17 @@
 
 #include "data/loader.h"
 #include "engine/ways.h"
-#include "nets/model.h"
-
-#define SS_LAST_LAYER (-1) /* the backbone's output: the global average of its last layer */
+#include "features/frozen.h"
 
 typedef struct ss_feature_options {
   int size;    /* pixels a side; 0: the model's */
-  int batch;   /* 0: 256 */
+  int batch;   /* 0: 256; less for fewer pictures (ss_frozen_batch) */
   int threads; /* 0: the processors there are */
   int layer;   /* SS_LAST_LAYER, or the index of a layer: its map, averaged down to at most SS_LAYER_NUMBERS numbers */
   double max_bad;
   ss_loader_bad bad; /* told of pictures that do not decode, with a NULL context; may be NULL */
   ss_ways *ways;     /* kernel choices; may be NULL */
 } ss_feature_options;
-#define SS_LAYER_NUMBERS 9216
 
 /* (count, dim) float32 and the labels (count), -1 where there is none; owned. */
 typedef struct ss_features {
@@ -46,8 +43,5 @@ ss_status ss_features_extract(const ss_model *model, const ss_source *source, co
 ss_status ss_features_extract_layers(const ss_model *model, const ss_source *source, const ss_subset *subset,
                                      const ss_feature_options *options, const int *layers, int count,
                                      ss_features *features, ss_error *error);
-
-/* Layers of the model's backbone, in order of depth; their names. At most SS_MAX_LAYERS. */
-ss_status ss_feature_layers(const ss_model *model, int *count, const char *names[SS_MAX_LAYERS], ss_error *error);
 
 #endif

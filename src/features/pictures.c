@@ -61,6 +61,10 @@ static void tell_bad(void *context, uint32_t sample, const char *message) {
   }
 }
 
+ss_decode_options ss_pictures_decoding(int size) {
+  return (ss_decode_options){.smallest_side = 2 * size};
+}
+
 static ss_status start_loader(ss_pictures *pictures, const ss_source *source, const ss_subset *subset,
                               ss_error *error) {
   ss_loader_options loading = SS_LOADER_DEFAULTS;
@@ -76,8 +80,7 @@ static ss_status start_loader(ss_pictures *pictures, const ss_source *source, co
   loading.end_epoch = 1;
   loading.cache_bytes = 0;
   loading.max_bad = pictures->options.max_bad;
-  loading.decode.smallest_side =
-      2 * pictures->options.size; /* as in training: the resize still does most of the work */
+  loading.decode = ss_pictures_decoding(pictures->options.size);
   return ss_loader_create(&loading, &pictures->loader, error);
 }
 

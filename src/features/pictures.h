@@ -16,6 +16,10 @@ typedef struct ss_picture_options {
 /* Writes a picture of the model's size as the model takes it: (H, W, 3), normalised RGB, lightness, Lab or edges. */
 void ss_picture_for_model(const ss_model *model, const ss_image *picture, float *out);
 
+/* How files are decoded for views of `size` pixels: JPEGs at the smallest scale that leaves twice as many, so that the
+ * resize still does most of the work; as in training. */
+ss_decode_options ss_pictures_decoding(int size);
+
 typedef struct ss_pictures ss_pictures;
 
 /* The subset's pictures once, in order, as the model takes them. `model` must outlive it. */

@@ -72,7 +72,7 @@ static Tensorboard__Event event_at(int64_t step) {
 /* ---- the file ---- */
 
 static ss_status begin(ss_events *events, int64_t step, ss_error *error) {
-  static char version[] = "brain.Event:2";
+  char version[] = "brain.Event:2";
   Tensorboard__Event event = event_at(0);
   event.what_case = TENSORBOARD__EVENT__WHAT_FILE_VERSION;
   event.file_version = version;

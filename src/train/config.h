@@ -13,8 +13,9 @@ extern const ss_option ss_training_options[];
 typedef struct ss_config {
   const ss_method *method;
   ss_settings *settings;
-  char *data;    /* DATA as given */
-  ss_ways *ways; /* kernels chosen before (config.json, the user's cache) and now */
+  char *data;              /* DATA as given */
+  const ss_source *source; /* borrowed: read in place of opening `data`; NULL: `data` is opened */
+  ss_ways *ways;           /* kernels chosen before (config.json, the user's cache) and now */
 } ss_config;
 
 /* Options at their general and the method's defaults; a recipe and the user's choices come on top. */

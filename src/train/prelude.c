@@ -21,6 +21,7 @@ static ss_status share_settings(const ss_settings *from, ss_settings *to, ss_err
 static ss_status train(const ss_train_request *request, const ss_teacher *teacher, const char *out, ss_error *error) {
   ss_config *config = NULL;
   SS_TRY(ss_config_new(teacher->method, request->config->data, &config, error));
+  config->source = request->config->source;
   const ss_settings *settings = request->config->settings;
   ss_status status = share_settings(settings, config->settings, error);
   if (status == SS_OK) {

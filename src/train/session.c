@@ -127,7 +127,10 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   memset(session, 0, sizeof *session);
   session->config = config;
   session->observer = observer;
-  SS_TRY(ss_source_open(config->data, &session->source, error));
+  if (!config->source) {
+    SS_TRY(ss_source_open(config->data, &session->opened, error));
+  }
+  session->source = config->source ? config->source : session->opened;
   const ss_method *method = config->method;
   if (method->needs_labels && ss_source_class_count(session->source) == 0) {
     return ss_fail(error, SS_FAILED, "%s needs labels, and there are none: %s; put the pictures into a folder a class",
@@ -438,6 +441,6 @@ void ss_session_close(ss_session *session) {
   }
   ss_subset_free(&session->train);
   ss_subset_free(&session->held);
-  ss_source_close(session->source);
+  ss_source_close(session->opened);
   memset(session, 0, sizeof *session);
 }

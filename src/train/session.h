@@ -32,7 +32,8 @@ typedef struct ss_held_scores {
 typedef struct ss_session {
   ss_config *config;
   const ss_observer *observer;
-  ss_source *source;
+  const ss_source *source; /* the configuration's, or `opened` */
+  ss_source *opened;
   ss_subset train, held;
   uint32_t *ranks; /* of each sample of the source: its place in train or in held */
   int32_t *labels; /* of train's samples */

@@ -4,19 +4,8 @@
 
 #include "train/config.h"
 
-/* What a run tells while it goes on. */
-typedef struct ss_progress {
-  int64_t step, steps; /* updates done, and in all */
-  double epoch;        /* epochs done */
-  double loss;         /* mean since the last report */
-  double rate;         /* learning rate */
-  double images_per_s; /* source images, since the last report */
-  double seconds_left;
-  double data_wait_fraction; /* of the time since the last report */
-  double spread;             /* of the embeddings: 1 spread over all directions, 0 collapsed; NaN without embeddings */
-} ss_progress;
-
-/* Whoever runs a trainer may watch it. All are optional; all are called from the thread that called ss_train. */
+/* Whoever runs a trainer may watch it. All are optional; all are called from the thread that called ss_train, but for
+ * note, which may come from a loader thread too, one at a time there. */
 typedef struct ss_observer {
   void *context;
   void (*progress)(void *context, const ss_progress *progress);
@@ -28,21 +17,6 @@ typedef struct ss_observer {
   ss_status (*measure)(void *context, const ss_parameters *parameters, const ss_backbone_options *backbone,
                        double *accuracy, ss_error *error);
 } ss_observer;
-
-/* The figures of a finished (or interrupted) run: what `pretrain --json` prints. */
-typedef struct ss_train_result {
-  int64_t steps;
-  double epochs;
-  int64_t images_seen;
-  double images_per_s; /* steady state: without the first steps */
-  double step_ms;      /* median */
-  double data_wait_fraction;
-  double loss;          /* of the last steps */
-  double score, chance; /* NaN where there is none */
-  double seconds;       /* of this call */
-  double peak_rss_mb;
-  bool finished_before; /* there was nothing left to do */
-} ss_train_result;
 
 typedef struct ss_train_request {
   ss_config *config; /* resolved and completed by the trainer; the caller's */

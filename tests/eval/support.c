@@ -70,6 +70,21 @@ void support_pictures(const char *folder, const char *class_name, int count, int
   free(bytes);
 }
 
+int support_own_cache(void **state) {
+  char *folder = calloc(1, 256);
+  assert_non_null(folder);
+  support_make_folder(folder);
+  setenv("XDG_CACHE_HOME", folder, 1);
+  *state = folder;
+  return 0;
+}
+
+int support_drop_cache(void **state) {
+  support_remove_folder(*state);
+  free(*state);
+  return 0;
+}
+
 ss_source *support_open(const char *data) {
   ss_source *source = NULL;
   ss_error error = {""};

@@ -22,6 +22,10 @@ void support_pictures(const char *folder, const char *class_name, int count, int
 /* Writes FOLDER/NAME, making the folders in the name. */
 void support_file(const char *folder, const char *name, const void *bytes, size_t size);
 
+/* A group's set-up and tear-down: kernel choices are remembered in a temporary folder, not in the user's cache. */
+int support_own_cache(void **state);
+int support_drop_cache(void **state);
+
 ss_source *support_open(const char *data);
 ss_model *support_model(const char *name);
 

@@ -1,9 +1,12 @@
 /* The public API: pictures in, features out. */
 #include "support.h"
 
+#include "engine/ways_cache.h"
+
 #include <selfsup/selfsup.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +122,86 @@ static void test_features_are_those_of_measuring(void **state) {
   support_remove_folder(folder);
 }
 
+/* Pictures in files, of a layer and of the output: the numbers that measuring sees, to the bit. */
+static void test_files_give_the_bits_of_measuring(void **state) {
+  (void)state;
+  enum { count = 5 };
+  char folder[256], paths[count][300];
+  const char *given[count + 1];
+  support_make_folder(folder);
+  support_pictures(folder, "cat", count, 40, 34);
+  for (int i = 0; i < count; i++) {
+    snprintf(paths[i], sizeof paths[i], "%s/cat/%02d.ppm", folder, i);
+    given[i] = paths[i];
+  }
+  ss_source *source = support_open(folder);
+  ss_model *model = support_model(small);
+  ss_subset all = {0};
+  ss_error error = {""};
+  support_ok(ss_subset_everything(source, &all, &error), &error);
+  static const char *const layers[] = {NULL, "conv1", "layer3"};
+  for (int k = 0; k < 3; k++) {
+    ss_encoder *encoder = NULL;
+    const ss_encoder_options options = {.threads = 1, .layer = layers[k]};
+    support_ok(ss_encoder_open(small, &options, &encoder, &error), &error);
+    const size_t dim = ss_encoder_dim(encoder);
+    float *values = calloc(count, dim * sizeof(float));
+    assert_non_null(values);
+    support_ok(ss_encoder_run_files(encoder, given, count, values, &error), &error);
+    int layer = SS_LAST_LAYER;
+    for (int i = 0; layers[k] && ss_encoder_layer(encoder, (size_t)i); i++) {
+      layer = strcmp(ss_encoder_layer(encoder, (size_t)i), layers[k]) == 0 ? i : layer;
+    }
+    ss_ways *ways = ss_ways_new(); /* those that the encoder has chosen */
+    support_ok(ss_ways_cache_load(ways, &error), &error);
+    const ss_feature_options measuring = {.threads = 1, .layer = layer, .ways = ways};
+    ss_features features = {0};
+    support_ok(ss_features_extract(model, source, &all, &measuring, &features, &error), &error);
+    assert_int_equal(features.dim, dim);
+    assert_true(features.values[0] != 0.0f || features.values[dim - 1] != 0.0f);
+    assert_memory_equal(features.values, values, count * dim * sizeof(float));
+    ss_features_free(&features);
+    ss_ways_free(ways);
+    free(values);
+    ss_encoder_free(encoder);
+  }
+  support_file(folder, "cat/02.ppm", "P6 no", 5);
+  ss_encoder *encoder = NULL;
+  float values[count * 32];
+  support_ok(ss_encoder_open(small, &(ss_encoder_options){.threads = 1}, &encoder, &error), &error);
+  assert_int_equal(ss_encoder_run_files(encoder, given, count, values, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "cat/02.ppm"));
+  ss_encoder_free(encoder);
+  ss_subset_free(&all);
+  ss_model_free(model);
+  ss_source_close(source);
+  support_remove_folder(folder);
+}
+
+static void test_layers(void **state) {
+  (void)state;
+  ss_error error = {""};
+  ss_encoder *encoder = NULL;
+  ss_encoder_info info;
+  const ss_encoder_options whole = {.threads = 1, .layer = "layer2", .whole_map = 1};
+  support_ok(ss_encoder_open(small, &whole, &encoder, &error), &error);
+  ss_encoder_describe(encoder, &info);
+  assert_string_equal(info.arch, "resnet18");
+  assert_string_equal(info.input, "rgb");
+  assert_int_equal(info.width, 4);
+  assert_int_equal(info.size, 16);
+  assert_int_equal(info.layers, 5);
+  assert_int_equal(info.rows, 8); /* a small stem, then half in layer2 */
+  assert_int_equal(info.columns, 8);
+  assert_int_equal(info.channels, 8);
+  assert_int_equal(ss_encoder_dim(encoder), 8 * 8 * 8);
+  assert_true(fabsf(info.mean[0] - 0.485f) < 1e-6f && fabsf(info.deviation[2] - 0.225f) < 1e-6f);
+  assert_null(ss_encoder_layer(encoder, info.layers));
+  ss_encoder_free(encoder);
+  assert_int_equal(ss_encoder_open(small, &(ss_encoder_options){.layer = "layer5"}, &encoder, &error), SS_USAGE);
+  assert_non_null(strstr(error.message, "did you mean layer"));
+}
+
 static void test_version(void **state) {
   (void)state;
   assert_true(strlen(ss_version()) >= 5);
@@ -127,6 +210,9 @@ static void test_version(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_features_do_not_depend_on_the_batch),
                                      cmocka_unit_test(test_features_are_those_of_measuring),
-                                     cmocka_unit_test(test_mistakes_are_told), cmocka_unit_test(test_version)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+                                     cmocka_unit_test(test_files_give_the_bits_of_measuring),
+                                     cmocka_unit_test(test_layers),
+                                     cmocka_unit_test(test_mistakes_are_told),
+                                     cmocka_unit_test(test_version)};
+  return cmocka_run_group_tests(tests, support_own_cache, support_drop_cache);
 }

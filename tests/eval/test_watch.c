@@ -29,7 +29,7 @@ static void measures_as_knn_does(void **unused) {
   support_ok(ss_features_extract(model, source, &train, &plain, &a, &error), &error);
   support_ok(ss_features_extract(model, source, &test, &plain, &b, &error), &error);
   support_ok(ss_knn(&a, &b, 2, &how, &expected, NULL, &error), &error);
-  support_ok(ss_watch_open(folder, &plain, &watch, &error), &error);
+  support_ok(ss_watch_open(folder, NULL, &plain, &watch, &error), &error);
   assert_non_null(watch);
   support_ok(ss_watch_measure(watch, model->parameters, &model->backbone, &measured, &error), &error);
   assert_true(measured == expected);
@@ -54,7 +54,7 @@ static void is_absent_without_labels_or_test_pictures(void **unused) {
   ss_error error = {""};
   support_make_folder(loose);
   support_pictures(loose, ".", 4, 16, 16);
-  support_ok(ss_watch_open(loose, &plain, &watch, &error), &error);
+  support_ok(ss_watch_open(loose, NULL, &plain, &watch, &error), &error);
   assert_null(watch);
   support_remove_folder(loose);
 
@@ -62,10 +62,10 @@ static void is_absent_without_labels_or_test_pictures(void **unused) {
   support_pictures(lopsided, "train/cat", 4, 16, 16);
   support_pictures(lopsided, "train/dog", 4, 16, 16);
   support_pictures(lopsided, "test/cat", 2, 16, 16);
-  support_ok(ss_watch_open(lopsided, &plain, &watch, &error), &error);
+  support_ok(ss_watch_open(lopsided, NULL, &plain, &watch, &error), &error);
   assert_null(watch);
   support_remove_folder(lopsided);
-  assert_int_equal(ss_watch_open(lopsided, &plain, &watch, &error), SS_FAILED); /* gone */
+  assert_int_equal(ss_watch_open(lopsided, NULL, &plain, &watch, &error), SS_FAILED); /* gone */
   assert_null(watch);
 }
 

@@ -1,6 +1,6 @@
 /* The user's cache of kernel choices, ${XDG_CACHE_HOME:-~/.cache}/selfsup/kernels-PROCESSOR.json. */
-#ifndef SS_CLI_WAYS_CACHE_H
-#define SS_CLI_WAYS_CACHE_H
+#ifndef SS_ENGINE_WAYS_CACHE_H
+#define SS_ENGINE_WAYS_CACHE_H
 
 #include "engine/ways.h"
 

@@ -1,4 +1,4 @@
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 
 #include "base/file.h"
 #include "base/random.h"
@@ -42,10 +42,14 @@ ss_status ss_ways_cache_load(ss_ways *ways, ss_error *error) {
 
 void ss_ways_cache_save(const ss_ways *ways) {
   char path[1200];
-  if (cache_path(path, true)) {
-    ss_error ignored; /* the next run times its kernels again */
-    if (ss_ways_save(ways, path, &ignored) != SS_OK) {
-      remove(path);
-    }
+  if (!cache_path(path, true)) {
+    return;
   }
+  ss_ways *all = ss_ways_new();
+  /* What others have chosen meanwhile stays. */
+  if (all && ss_ways_merge(all, ways, NULL) == SS_OK && ss_ways_cache_load(all, NULL) == SS_OK &&
+      ss_ways_save(all, path, NULL) != SS_OK) {
+    remove(path); /* the next run times its kernels again */
+  }
+  ss_ways_free(all);
 }
