@@ -34,8 +34,10 @@ if(objects AND NOT SS_SANITIZE AND NOT SS_FUZZ)
 
   add_library(selfsup_shared SHARED ${empty} ${objects})
   target_link_libraries(selfsup_shared PRIVATE ${link_libraries})
-  target_link_options(selfsup_shared PRIVATE -Wl,--no-undefined)
-  set_target_properties(selfsup_shared PROPERTIES OUTPUT_NAME selfsup VERSION ${PROJECT_VERSION}
+  # OpenMP's named locks are visible whatever the compiler is told.
+  set(symbols ${CMAKE_SOURCE_DIR}/cmake/selfsup.map)
+  target_link_options(selfsup_shared PRIVATE -Wl,--no-undefined -Wl,--version-script=${symbols})
+  set_target_properties(selfsup_shared PROPERTIES OUTPUT_NAME selfsup LINK_DEPENDS ${symbols} VERSION ${PROJECT_VERSION}
                                                   SOVERSION ${PROJECT_VERSION_MAJOR})
 
   # One object of all, so that in the static library too the rooms' own functions are nobody else's to see.

@@ -6,7 +6,7 @@ if [ "${CHANGED:-0}" != 0 ]; then
   {
     git diff --name-only --diff-filter=d HEAD
     git ls-files --others --exclude-standard
-  } | grep -E '^(src|include|tests|bench)/.*\.[ch]$' | sort || true
+  } | grep -E '^(src|include|tests|bench|examples)/.*\.[ch]$' | sort || true
 else
-  find src include tests bench -name '*.[ch]' | sort
+  find src include tests bench examples -name '*.[ch]' | sort
 fi

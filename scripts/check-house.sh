@@ -5,13 +5,13 @@ set -eu
 cd "${1:-$(dirname "$0")/..}"
 wrong=0
 
-long=$(find src include -name '*.[ch]' -exec awk 'END { if (FNR > 800) print FILENAME ": " FNR " lines, over 800: divide it" }' {} \; 2>/dev/null || true)
+long=$(find src include examples -name '*.[ch]' -exec awk 'END { if (FNR > 800) print FILENAME ": " FNR " lines, over 800: divide it" }' {} \; 2>/dev/null || true)
 if [ -n "$long" ]; then
   echo "$long"
   wrong=1
 fi
 
-files=$(find src include tests bench scripts docs cmake .ci Makefile CMakeLists.txt -type f \
+files=$(find src include tests bench examples python scripts docs cmake .ci Makefile CMakeLists.txt -type f \
   \( -name '*.[ch]' -o -name '*.py' -o -name '*.sh' -o -name '*.md' -o -name '*.cmake' -o -name '*.txt' -o -name Makefile \
   -o -name run \) 2>/dev/null || true)
 # shellcheck disable=SC2086 # a list of words

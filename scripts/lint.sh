@@ -39,7 +39,7 @@ check_tidy() {
 }
 
 check_shell() {
-  shellcheck scripts/*.sh tests/scripts/*.sh .ci/run
+  shellcheck scripts/*.sh tests/*/*.sh .ci/run
 }
 
 step format check_format
@@ -48,6 +48,7 @@ step house scripts/check-house.sh
 step header check_header
 step shellcheck check_shell
 step clang check_clang
+step library scripts/check-library.sh build/clang
 step clang-tidy check_tidy
 if [ -n "$failed" ]; then
   echo "lint failed:$failed" >&2

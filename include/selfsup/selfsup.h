@@ -105,8 +105,8 @@ SS_API ss_status ss_encoder_open(const char *model, const ss_encoder_options *op
                                  ss_error *error);
 SS_API void ss_encoder_free(ss_encoder *encoder); /* NULL is fine */
 
-SS_API size_t
-ss_encoder_dim(const ss_encoder *encoder);             /* numbers of a picture's features: rows * columns * channels */
+/* Numbers of a picture's features: rows * columns * channels. */
+SS_API size_t ss_encoder_dim(const ss_encoder *encoder);
 SS_API int ss_encoder_size(const ss_encoder *encoder); /* pixels a side that pictures are brought to */
 
 /* Fills `info`; its texts are the encoder's. */

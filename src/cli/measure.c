@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "engine/ways_cache.h"
 #include "data/labels.h"
+#include "engine/ways_cache.h"
 
 #include <stdio.h>
 #include <stdlib.h>

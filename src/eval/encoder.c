@@ -220,29 +220,27 @@ static ss_status prepare_file(const ss_encoder *encoder, const char *path, prepa
   return view_of(encoder, &own->decoded, own, to, error);
 }
 
+static ss_status prepare_one(const ss_encoder *encoder, const call *given, size_t index, preparer *own, float *to,
+                             ss_error *error) {
+  return given->pictures ? prepare_picture(encoder, &given->pictures[index], own, to, error)
+                         : prepare_file(encoder, given->paths[index], own, to, error);
+}
+
 /* Prepares `count` pictures from the first-th on, in parallel; of several mistakes the first picture's is told. */
 static ss_status prepare(const ss_encoder *encoder, const call *given, size_t first, int count, float *images,
                          ss_error *error) {
   const size_t numbers = (size_t)encoder->options.size * (size_t)encoder->options.size * 3;
-  ss_status worst = SS_OK;
-  int at = count;
-#pragma omp parallel for num_threads(encoder->options.threads) schedule(dynamic) if (count > 1)
+  int wrong = count;
+#pragma omp parallel for num_threads(encoder->options.threads) schedule(dynamic) reduction(min : wrong) if (count > 1)
   for (int i = 0; i < count; i++) {
     preparer *own = &encoder->preparers[omp_get_thread_num()];
-    float *to = images + (size_t)i * numbers;
-    ss_error mistake = {""};
-    const ss_status status = given->pictures
-                                 ? prepare_picture(encoder, &given->pictures[first + (size_t)i], own, to, &mistake)
-                                 : prepare_file(encoder, given->paths[first + (size_t)i], own, to, &mistake);
-    if (status != SS_OK) {
-#pragma omp critical(ss_encoder_prepare)
-      if (i < at) {
-        at = i;
-        worst = ss_fail(error, status, "%s", mistake.message);
-      }
+    if (prepare_one(encoder, given, first + (size_t)i, own, images + (size_t)i * numbers, NULL) != SS_OK) {
+      wrong = i < wrong ? i : wrong;
     }
   }
-  return worst;
+  return wrong == count ? SS_OK
+                        : prepare_one(encoder, given, first + (size_t)wrong, &encoder->preparers[0],
+                                      images + (size_t)wrong * numbers, error);
 }
 
 static ss_status encode(ss_encoder *encoder, const call *given, size_t count, float *features, ss_error *error) {

@@ -84,7 +84,7 @@ static ss_status write_part(const part *p, ss_error *error) {
       }
       const ss_status status = write_picture(p, index, &picture, &own);
       if (status != SS_OK) {
-#pragma omp critical(ss_world_failure)
+#pragma omp critical
         if (outcome == SS_OK) {
           outcome = status;
           if (error) {

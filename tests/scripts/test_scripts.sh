@@ -76,4 +76,29 @@ out=$(yes 'int a;' | head -n 801 >"$folder/house/src/base/long.c"; "$scripts/che
   fail "a file of 801 lines was let pass"
 expect "long file" "$out" "src/base/long.c: 801 lines, over 800: divide it"
 
+mkdir -p "$folder/library" "$folder/house/src/data"
+cat >"$folder/library/good.c" <<'END'
+static const char *const names[] = {"a", "b"};
+const char *name_of(int index);
+const char *name_of(int index) { return names[index]; }
+END
+cat >"$folder/library/bad.c" <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+FILE *where(void);
+FILE *where(void) { return stderr; }
+int count_calls(void);
+int count_calls(void) {
+  static int calls;
+  if (++calls > 9) { exit(1); }
+  return calls;
+}
+END
+(cd "$folder/library" && ${CC:-cc} -fPIC -c good.c -o good.c.o && ar rc libss_good.a good.c.o)
+expect "a library in order" "$("$scripts/check-library.sh" "$folder/library" "$folder/house/src")" ""
+(cd "$folder/library" && ${CC:-cc} -fPIC -c bad.c -o bad.c.o && ar rc libss_bad.a bad.c.o)
+echo 'char *a(void) { return getenv("A"); }' >"$folder/house/src/data/a.c"
+out=$("$scripts/check-library.sh" "$folder/library" "$folder/house/src") && fail "a library that prints was let pass"
+expect "a library out of order" "$(echo "$out" | grep -cE '^bad\.c\.o ((count_calls\.)?calls(\.[0-9]+)?|exit|stderr)$|/a\.c$')" 4
+
 echo "$passed checks passed"
