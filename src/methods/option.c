@@ -133,9 +133,18 @@ ss_status ss_settings_copy(const ss_settings *settings, ss_settings **out, ss_er
   return SS_OK;
 }
 
+/* Dashes and underscores count as the same. */
+static bool same_name(const char *a, const char *b) {
+  while (*a && (*a == *b || (*a == '-' && *b == '_') || (*a == '_' && *b == '-'))) {
+    a++;
+    b++;
+  }
+  return *a == *b;
+}
+
 static setting *find(const ss_settings *settings, const char *name) {
   for (size_t i = 0; i < settings->count; i++) {
-    if (strcmp(settings->items[i].option->name, name) == 0) {
+    if (same_name(settings->items[i].option->name, name)) {
       return &settings->items[i];
     }
   }

@@ -27,7 +27,7 @@ typedef struct ss_option {
   const char *choices; /* "sgd|lars|adam|adamw" */
 } ss_option;
 
-/* The values of the options of one or two tables. */
+/* The values of the options of one or two tables. In names, dashes and underscores count as the same. */
 typedef struct ss_settings ss_settings;
 
 /* All options at their defaults. The tables must outlive the settings; `second` may be NULL. */
