@@ -6,6 +6,7 @@
 #   make demo            learns on the procedural world and measures: runs/demo/summary.json
 #   make test            the tests, under the sanitizers and in the release build
 #   make test-sanitize   under the sanitizers alone
+#   make leaks           every command and method, and what goes wrong, under the sanitizers: no memory left behind
 #   make python-test     the Python package's tests (skipped without NumPy; PYTHON names the interpreter)
 #   make bench           speed, beside the peers where they are installed: SimCLR end to end, the step alone, the loader,
 #                        k-means, beside other programs (bench/*.sh)
@@ -26,7 +27,7 @@ BUILD = $(if $(filter-out 0,$(SANITIZE)),build/sanitize,build)
 CONFIGURE = cmake -G Ninja -S . --log-level=NOTICE -DSS_PORTABLE=$(call on,$(PORTABLE)) \
 	-DCMAKE_INSTALL_PREFIX=$(PREFIX)
 
-.PHONY: all demo test test-sanitize python-test bench lint format fuzz install clean
+.PHONY: all demo test test-sanitize leaks python-test bench lint format fuzz install clean
 
 all:
 	@scripts/packages.sh build
@@ -46,6 +47,12 @@ test-sanitize:
 	@scripts/packages.sh build test
 	@$(CONFIGURE) -B build/sanitize -DSS_SANITIZE=ON >/dev/null
 	@scripts/test.sh sanitize
+
+leaks:
+	@scripts/packages.sh build
+	@$(CONFIGURE) -B build/sanitize -DSS_SANITIZE=ON >/dev/null
+	@cmake --build build/sanitize
+	@scripts/check-leaks.sh build/sanitize
 
 python-test: all
 	@scripts/python-test.sh $(BUILD)
