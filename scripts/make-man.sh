@@ -24,7 +24,7 @@ page() {
     }
     function heading(text) {
       print ".SH " toupper(text)
-      filled = 0
+      headed = toupper(text)
     }
     function trim(text) {
       sub(/^ +/, "", text)
@@ -63,6 +63,7 @@ page() {
         } else if (state == "usage" && indent > 0) {
           print ".br\n.B " escape(trim(line))
         } else if (indent > 0 && trim(line) ~ /^-/) {
+          if (headed == "DESCRIPTION") { heading("options"); unnamed = 1 } # help that does not head its options
           text = trim(line)
           at = match(text, /  +/)
           print ".TP"
@@ -71,6 +72,10 @@ page() {
           state = "option"; option_indent = indent; blank = 0
         } else if (state == "option" && indent > option_indent) {
           print escape(trim(line))
+        } else if (unnamed && blank && indent == 0) {
+          heading("notes")
+          print escape(line)
+          unnamed = 0; blank = 0; state = "text"
         } else if (indent > 0) {
           if (blank) { print ".PP"; blank = 0 }
           print ".nf\n" escape(line) "\n.fi"
