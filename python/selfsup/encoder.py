@@ -129,7 +129,7 @@ class Encoder:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_handle", None):
+        if getattr(self, "_handle", None) and lib is not None:  # at the interpreter's end
             lib.ss_encoder_free(self._handle)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 import selfsup
-from support import SMALL, Case, pictures
+from support import SMALL, SOURCE, Case, pictures
 
 
 class EncoderTest(Case):
@@ -92,7 +92,8 @@ class MethodsTest(Case):
         training = {option.name: option for option in selfsup.training_options()}
         self.assertEqual(training["width"].default, "64")
         self.assertIn("adamw", training["optimizer"].choices)
-        self.assertRegex(selfsup.version(), r"^\d+\.\d+\.\d+$")
+        self.assertEqual(selfsup.version(), selfsup.__version__)
+        self.assertIn(f'version = "{selfsup.__version__}"', (SOURCE / "python/pyproject.toml").read_text())
         self.assertEqual(len(self.program("methods").splitlines()), len(methods))
 
 

@@ -153,8 +153,7 @@ ss_status ss_text_int(const char *string, const char *what, int64_t low, int64_t
   return SS_OK;
 }
 
-/* A plain decimal number at the start of `string` (no hexadecimal, infinity, blanks); NULL if there is none. */
-static const char *read_decimal(const char *string, double *number) {
+const char *ss_text_read_decimal(const char *string, double *number) {
   const char *digits = string + (string[0] == '-' || string[0] == '+');
   if (!isdigit((unsigned char)digits[0]) && !(digits[0] == '.' && isdigit((unsigned char)digits[1]))) {
     return NULL;
@@ -172,9 +171,18 @@ static const char *read_decimal(const char *string, double *number) {
   return isfinite(*number) ? end : NULL;
 }
 
+void ss_text_write_decimal(double value, char text[32]) {
+  snprintf(text, 32, "%g", value);
+  for (char *c = text; *c; c++) {
+    if (!strchr("0123456789+-einfa", *c)) {
+      *c = '.';
+    }
+  }
+}
+
 ss_status ss_text_float(const char *string, const char *what, double low, double high, double *value, ss_error *error) {
   double number = 0;
-  const char *end = read_decimal(string, &number);
+  const char *end = ss_text_read_decimal(string, &number);
   if (!end || *end || number < low || number > high) {
     if (low == -HUGE_VAL && high == HUGE_VAL) {
       return ss_fail(error, SS_USAGE, "%s must be a number, not \"%s\"", what, string);
@@ -187,13 +195,13 @@ ss_status ss_text_float(const char *string, const char *what, double low, double
 
 ss_status ss_text_fraction(const char *string, const char *what, double *value, ss_error *error) {
   double number = 0;
-  const char *end = read_decimal(string, &number);
+  const char *end = ss_text_read_decimal(string, &number);
   if (end && end[0] == '%' && !end[1]) {
     number /= 100;
     end++;
   } else if (end && end[0] == '/') {
     double below = 0;
-    end = read_decimal(end + 1, &below);
+    end = ss_text_read_decimal(end + 1, &below);
     number = below > 0 ? number / below : -1;
   }
   if (!end || *end || !(number >= 0 && number <= 1)) {
@@ -212,7 +220,7 @@ ss_status ss_text_bytes(const char *string, const char *what, uint64_t *value, s
       {"GB", 1e9}, {"T", 1e12}, {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
   };
   double number = 0;
-  const char *end = read_decimal(string, &number);
+  const char *end = ss_text_read_decimal(string, &number);
   for (size_t i = 0; end && i < sizeof units / sizeof units[0]; i++) {
     if (strcasecmp(end, units[i].unit) == 0 && number >= 0 && number * units[i].bytes < 0x1p63) {
       *value = (uint64_t)llround(number * units[i].bytes);

@@ -38,6 +38,12 @@ const char *ss_text_nearest(const char *word, const char *const *candidates, siz
 ss_status ss_text_int(const char *string, const char *what, int64_t low, int64_t high, int64_t *value, ss_error *error);
 ss_status ss_text_float(const char *string, const char *what, double low, double high, double *value, ss_error *error);
 
+/* The plain decimal number (no hexadecimal, infinity, blanks) at the start of `string`, with a point whatever the
+ * locale: its end, or NULL if there is none. */
+const char *ss_text_read_decimal(const char *string, double *number);
+/* Writes `value` as printf's %g does, with a point whatever the locale. */
+void ss_text_write_decimal(double value, char text[32]);
+
 /* 0 to 1, as "0.1", "10%" or "1/10". */
 ss_status ss_text_fraction(const char *string, const char *what, double *value, ss_error *error);
 

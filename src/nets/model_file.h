@@ -19,6 +19,10 @@
 /* What backbones here are trained with and torchvision's are too: ImageNet's mean and deviation of red, green, blue. */
 extern const float ss_model_mean[3], ss_model_deviation[3];
 
+/* "0.485,0.456,0.406": how the metadata hold three numbers. */
+#define SS_MODEL_TRIPLE 100
+void ss_model_write_triple(const float values[3], char text[SS_MODEL_TRIPLE]);
+
 /* "small", "large". */
 const char *ss_model_stem_name(ss_stem stem);
 /* The stem of that name; false if there is none. */

@@ -1,5 +1,6 @@
 #include "base/bfloat16.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "nets/model_file.h"
 
 #include <stdio.h>
@@ -57,14 +58,21 @@ static ss_status add(writing *file, const ss_parameter *parameter, const char *n
   return SS_OK;
 }
 
+void ss_model_write_triple(const float values[3], char text[SS_MODEL_TRIPLE]) {
+  char numbers[3][32];
+  for (int c = 0; c < 3; c++) {
+    ss_text_write_decimal((double)values[c], numbers[c]);
+  }
+  snprintf(text, SS_MODEL_TRIPLE, "%s,%s,%s", numbers[0], numbers[1], numbers[2]);
+}
+
 static ss_status write_entries(const char *path, const writing *file, const ss_backbone_options *backbone,
                                ss_error *error) {
-  char width[16], size[16], mean[64], deviation[64];
+  char width[16], size[16], mean[SS_MODEL_TRIPLE], deviation[SS_MODEL_TRIPLE];
   snprintf(width, sizeof width, "%d", backbone->width > 0 ? backbone->width : 64);
   snprintf(size, sizeof size, "%d", backbone->size);
-  snprintf(mean, sizeof mean, "%g,%g,%g", (double)ss_model_mean[0], (double)ss_model_mean[1], (double)ss_model_mean[2]);
-  snprintf(deviation, sizeof deviation, "%g,%g,%g", (double)ss_model_deviation[0], (double)ss_model_deviation[1],
-           (double)ss_model_deviation[2]);
+  ss_model_write_triple(ss_model_mean, mean);
+  ss_model_write_triple(ss_model_deviation, deviation);
   const ss_safetensors_text texts[] = {{"format", "pt"},
                                        {SS_MODEL_ARCH, backbone->arch},
                                        {SS_MODEL_STEM, ss_model_stem_name(ss_backbone_stem(backbone))},

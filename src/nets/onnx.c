@@ -7,6 +7,7 @@
 #include "engine/elementwise.h"
 #include "engine/pooling.h"
 #include "engine/reduction.h"
+#include "nets/model_file.h"
 #include "nets/onnx_writer.h"
 
 #include <stdio.h>
@@ -195,11 +196,10 @@ static Onnx__Property *property(ss_onnx_writer *w, const char *key, const char *
 }
 
 static ss_status save(ss_onnx_writer *w, const char *path, const ss_model *model) {
-  char size[16], mean[64], deviation[64];
+  char size[16], mean[SS_MODEL_TRIPLE], deviation[SS_MODEL_TRIPLE];
   snprintf(size, sizeof size, "%d", model->backbone.size);
-  snprintf(mean, sizeof mean, "%g,%g,%g", (double)model->mean[0], (double)model->mean[1], (double)model->mean[2]);
-  snprintf(deviation, sizeof deviation, "%g,%g,%g", (double)model->deviation[0], (double)model->deviation[1],
-           (double)model->deviation[2]);
+  ss_model_write_triple(model->mean, mean);
+  ss_model_write_triple(model->deviation, deviation);
   Onnx__Property *properties[] = {property(w, "selfsup.arch", model->arch), property(w, "selfsup.size", size),
                                   property(w, "selfsup.input", ss_backbone_input_name(model->backbone.input)),
                                   property(w, "selfsup.mean", mean), property(w, "selfsup.std", deviation)};

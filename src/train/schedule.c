@@ -1,7 +1,8 @@
 #include "train/schedule.h"
 
+#include "base/text.h"
+
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 double ss_schedule_rate(const ss_settings *settings, int64_t step, int64_t steps, int64_t steps_per_epoch) {
@@ -19,9 +20,9 @@ double ss_schedule_rate(const ss_settings *settings, int64_t step, int64_t steps
     const double epoch = (double)step / (double)(steps_per_epoch > 0 ? steps_per_epoch : 1);
     double rate = base;
     for (const char *at = ss_settings_text(settings, "milestones"); *at;) {
-      char *end;
-      const double milestone = strtod(at, &end);
-      if (end == at) {
+      double milestone = 0.0;
+      const char *end = ss_text_read_decimal(at, &milestone);
+      if (!end) {
         break;
       }
       if (epoch >= milestone) {

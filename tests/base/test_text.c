@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <locale.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -165,6 +166,33 @@ static void sizes(void **state) {
   }
 }
 
+/* A program may have set the locale of a country that writes 0,5. */
+static void a_point_is_a_point_everywhere(void **state) {
+  (void)state;
+  static const char *const locales[] = {"C", "de_DE.UTF-8", "fr_FR.UTF-8", "cs_CZ.UTF-8"};
+  for (size_t i = 0; i < sizeof locales / sizeof *locales; i++) {
+    if (!setlocale(LC_ALL, locales[i])) {
+      continue; /* not installed */
+    }
+    char text[32];
+    double number = 0.0;
+    const char *const list = "30,60.5";
+    const char *end = ss_text_read_decimal(list, &number);
+    assert_ptr_equal(end, list + 2);
+    assert_true(number == 30.0);
+    end = ss_text_read_decimal(end + 1, &number);
+    assert_non_null(end);
+    assert_true(number == 60.5);
+    assert_string_equal(end, "");
+    assert_null(ss_text_read_decimal(",5", &number));
+    ss_text_write_decimal(-0.485, text);
+    assert_string_equal(text, "-0.485");
+    ss_text_write_decimal(1e-20, text);
+    assert_string_equal(text, "1e-20");
+  }
+  setlocale(LC_ALL, "C");
+}
+
 static void truths(void **state) {
   (void)state;
   ss_error error;
@@ -186,6 +214,7 @@ int main(void) {
       cmocka_unit_test(decimal_numbers),
       cmocka_unit_test(shares),
       cmocka_unit_test(sizes),
+      cmocka_unit_test(a_point_is_a_point_everywhere),
       cmocka_unit_test(truths),
   };
   return cmocka_run_group_tests_name("text", tests, NULL, NULL);
