@@ -32,12 +32,15 @@ class Case(unittest.TestCase):
         return done.stdout
 
     def jpegs(self, name: str) -> list[pathlib.Path]:
-        """A folder of JPEGs, turned by EXIF, grey and CMYK ones among them."""
+        """A folder of JPEGs: turned by EXIF, grey and CMYK ones, and some so large that they are decoded at a reduced scale."""
         to = self.folder / name
         to.mkdir()
         for path in (SOURCE / "tests/data/golden/images").glob("*.jpg"):
             if not path.name.startswith("bad"):
                 shutil.copy(path, to)
+        self.program("world", "images", "world", "-n", 12, "--size", 150, "--format", "jpeg")
+        for path in (self.folder / "world").rglob("*.jpg"):
+            shutil.copy(path, to / f"world-{path.parent.name}-{path.name}")
         return sorted(to.glob("*.jpg"))
 
 

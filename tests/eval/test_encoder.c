@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "engine/ways_cache.h"
+#include "io/jpeg.h"
 
 #include <selfsup/selfsup.h>
 
@@ -129,15 +130,19 @@ static void test_files_give_the_bits_of_measuring(void **state) {
   char folder[256], paths[count][300];
   const char *given[count + 1];
   support_make_folder(folder);
-  support_pictures(folder, "cat", count, 40, 34);
+  support_pictures(folder, "cat", count - 1, 40, 34);
   for (int i = 0; i < count; i++) {
     snprintf(paths[i], sizeof paths[i], "%s/cat/%02d.ppm", folder, i);
     given[i] = paths[i];
   }
+  snprintf(paths[count - 1], sizeof paths[0], "%s/cat/99.jpg", folder); /* decoded at a reduced scale */
+  uint8_t *pixels = make_pixels(150, 130, 9);
+  ss_error error = {""};
+  support_ok(ss_jpeg_write(paths[count - 1], &(ss_image){150, 130, 3, pixels, 0}, 90, &error), &error);
+  free(pixels);
   ss_source *source = support_open(folder);
   ss_model *model = support_model(small);
   ss_subset all = {0};
-  ss_error error = {""};
   support_ok(ss_subset_everything(source, &all, &error), &error);
   static const char *const layers[] = {NULL, "conv1", "layer3"};
   for (int k = 0; k < 3; k++) {
