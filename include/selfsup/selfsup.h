@@ -225,9 +225,10 @@ typedef struct ss_pretrain_options {
   const char *method;                /* "simclr": a name of ss_method_describe */
   const char *data;                  /* DATA as `selfsup pretrain` takes it: a folder, CIFAR files, tar shards, ... */
   const ss_picture_source *pictures; /* or the caller's own */
-  const char *const *settings; /* "key=value", of ss_method_option and ss_training_option, ended by NULL; or NULL */
-  const char
-      *out;   /* the run folder, made when it is missing; a run that is in it already is an error but with resume */
+  /* "key=value", of ss_method_option and ss_training_option, ended by NULL; or NULL. */
+  const char *const *settings;
+  /* The run folder, made when it is missing; a run that is in it already is an error but with resume. */
+  const char *out;
   int resume; /* goes on from the run's last checkpoint, to the same bits; without one, starts */
   /* Callbacks, each optional. */
   void *context;
