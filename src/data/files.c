@@ -30,6 +30,13 @@ bool ss_path_has_file(const char *folder, const char *name) {
   return has;
 }
 
+bool ss_path_has_folder(const char *folder, const char *name) {
+  char *path = NULL;
+  const bool has = ss_path_join(&path, folder, name, NULL) == SS_OK && ss_folder_exists(path);
+  free(path);
+  return has;
+}
+
 bool ss_path_has_suffix(const char *path, const char *suffix) {
   const size_t length = strlen(path);
   const size_t suffix_length = strlen(suffix);

@@ -8,6 +8,7 @@
 
 bool ss_path_is_file(const char *path, uint64_t *bytes); /* a regular one, links followed; `bytes` may be NULL */
 bool ss_path_has_file(const char *folder, const char *name);
+bool ss_path_has_folder(const char *folder, const char *name); /* links followed */
 bool ss_path_has_suffix(const char *path, const char *suffix); /* in any case of letters */
 
 /* Reads exactly `length` bytes at `offset`; fails, naming the file, when there are fewer. */

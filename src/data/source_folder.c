@@ -14,7 +14,7 @@
 
 static const char *const extensions[] = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".pnm"};
 
-static bool has_image_extension(const char *name) {
+bool ss_source_is_picture_name(const char *name) {
   for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
     if (ss_path_has_suffix(name, extensions[i])) {
       return true;
@@ -49,7 +49,7 @@ static ss_status scan_entry(scan *at, const char *path, unsigned char type, int 
   if (type == DT_DIR) {
     return at->only_files ? SS_OK : scan_folder(at, path, depth + 1, error);
   }
-  if (type == DT_REG && has_image_extension(path)) {
+  if (type == DT_REG && ss_source_is_picture_name(path)) {
     const ss_sample sample = {.label = at->label, .part = (uint32_t)at->part};
     return ss_source_add_sample(at->source, path + at->root_length, sample, error);
   }

@@ -94,6 +94,9 @@ typedef struct ss_records {
 ss_status ss_source_add_records(ss_source *source, const char *file_name, ss_part part, const ss_records *records,
                                 const uint8_t *labels, ss_error *error);
 
+/* Whether a file is a picture by its ending. */
+bool ss_source_is_picture_name(const char *name);
+
 /* Reads a sample's bytes from its file into the decoder's buffer. */
 ss_status ss_source_read_bytes(const ss_source *source, const ss_sample *sample, ss_decoder *decoder,
                                const uint8_t **bytes, ss_error *error);

@@ -108,6 +108,18 @@ ss_status ss_png_encode(const ss_image *image, uint8_t **data, size_t *size, ss_
   return SS_OK;
 }
 
+void ss_png_voc_palette(uint8_t (*palette)[3], int colours) {
+  for (int index = 0; index < colours; index++) {
+    for (int channel = 0; channel < 3; channel++) {
+      int value = 0;
+      for (int bit = 0; bit < 3; bit++) {
+        value |= ((index >> (3 * bit + channel)) & 1) << (7 - bit);
+      }
+      palette[index][channel] = (uint8_t)value;
+    }
+  }
+}
+
 ss_status ss_png_write_indexed(const char *path, int width, int height, const uint8_t *indices,
                                const uint8_t (*palette)[3], int colours, ss_error *error) {
   if (colours < 1 || colours > 256) {

@@ -8,6 +8,10 @@
 /* A picture of 1 (grey) or 3 (RGB) channels, 8 bits each. */
 ss_status ss_png_write(const char *path, const ss_image *image, ss_error *error);
 
+/* Fills palette (colours, 3) with Pascal VOC's colours: the bits of the index dealt to red, green and blue in turn,
+ * highest place first. colours is 1 to 256. */
+void ss_png_voc_palette(uint8_t (*palette)[3], int colours);
+
 /* A map of labels: indices (height, width), each below `colours` (1 to 256), shown in palette[index] = R, G, B; readers
  * that ask for it get the indices back. An index beyond the palette is an error. */
 ss_status ss_png_write_indexed(const char *path, int width, int height, const uint8_t *indices,

@@ -6,19 +6,6 @@
 
 #include <stdlib.h>
 
-/* Pascal VOC's colours: the bits of the index dealt to red, green and blue in turn, highest place first. */
-static void voc_palette(uint8_t (*palette)[3], int colours) {
-  for (int index = 0; index < colours; index++) {
-    for (int channel = 0; channel < 3; channel++) {
-      int value = 0;
-      for (int bit = 0; bit < 3; bit++) {
-        value |= ((index >> (3 * bit + channel)) & 1) << (7 - bit);
-      }
-      palette[index][channel] = (uint8_t)value;
-    }
-  }
-}
-
 static ss_status write_box(const char *path, const char *part, const char *class_name, const char *name,
                            const char *ending, const ss_world_picture *picture, ss_error *error) {
   const ss_world_box box = picture->box;
@@ -54,7 +41,7 @@ static ss_status write_truth(truth kind, const char *path, const char *part, con
   if (kind == MASK) {
     uint8_t palette[256][3];
     const int colours = ss_world_class_count() + 1;
-    voc_palette(palette, colours);
+    ss_png_voc_palette(palette, colours);
     return ss_png_write_indexed(path, width, height, picture->mask, (const uint8_t(*)[3])palette, colours, error);
   }
   return ss_png_write_gray16(path, width, height, picture->depth, error);

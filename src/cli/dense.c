@@ -1,0 +1,192 @@
+#include "cli/dense.h"
+
+#include "base/memory.h"
+#include "base/system.h"
+#include "cli/ways_cache.h"
+#include "eval/rescale.h"
+#include "io/png.h"
+#include "methods/sheet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const ss_dense_network_names[SS_DENSE_NETWORKS] = {"pretrained", "random", "rescaled", "supervised"};
+
+static void tell_bad(void *context, uint32_t sample, const char *message) {
+  (void)context;
+  (void)sample;
+  fprintf(stderr, "skipped: %s\n", message);
+}
+
+static ss_status read_options(const ss_arguments *arguments, ss_dense_comparison *out, ss_error *error) {
+  SS_TRY(ss_settings_new(arguments->command->options, NULL, &out->settings, error));
+  SS_TRY(ss_arguments_apply(arguments, out->settings, error));
+  const ss_settings *settings = out->settings;
+  const bool finetune = ss_arguments_has(arguments, "finetune");
+  const double rate = ss_settings_known(settings, "lr") ? ss_settings_float(settings, "lr") : finetune ? 0.0003 : 0.003;
+  const int threads = (int)ss_settings_int(settings, "threads");
+  out->options = (ss_dense_options){.size = (int)ss_settings_int(settings, "size"),
+                                    .batch = (int)ss_settings_int(settings, "batch"),
+                                    .epochs = (int)ss_settings_int(settings, "epochs"),
+                                    .threads = threads ? threads : ss_system_processors(),
+                                    .skips = (int)ss_settings_int(settings, "skips"),
+                                    .finetune = finetune,
+                                    .rate = (float)rate,
+                                    .weight_decay = (float)ss_settings_float(settings, "weight-decay"),
+                                    .min_scale = (float)ss_settings_float(settings, "min-scale"),
+                                    .seed = (uint64_t)ss_settings_int(settings, "seed"),
+                                    .max_bad = ss_settings_float(settings, "max-bad"),
+                                    .bad = tell_bad};
+  out->options.ways = ss_ways_new();
+  if (!out->options.ways) {
+    return ss_fail_memory(error, 1, "the kernels' choices");
+  }
+  return ss_ways_cache_load(out->options.ways, error);
+}
+
+static ss_status open_set(const char *data, ss_map_kind kind, ss_dense_comparison *out, ss_error *error) {
+  const int classes = ss_settings_has(out->settings, "classes") ? (int)ss_settings_int(out->settings, "classes") : 0;
+  bool split_made = false;
+  SS_TRY(ss_dense_set_open(data, kind, classes, &out->set, error));
+  SS_TRY(ss_dense_set_parts(out->set, &out->train, &out->test, &split_made, error));
+  if (split_made) {
+    fprintf(stderr, "no test part in %s: every tenth picture is kept for testing, %u of %u\n", data, out->test.count,
+            out->train.count + out->test.count);
+  }
+  SS_TRY(ss_subset_limit(ss_dense_set_source(out->set), &out->train, (uint32_t)ss_settings_int(out->settings, "limit"),
+                         error));
+  SS_TRY(ss_alloc((void **)&out->train_values, SS_MAP_VALUES, sizeof(uint64_t), "the maps' values", error));
+  SS_TRY(ss_alloc((void **)&out->test_values, SS_MAP_VALUES, sizeof(uint64_t), "the maps' values", error));
+  return ss_dense_set_survey(out->set, &out->train, &out->test, out->options.threads, out->train_values,
+                             out->test_values, error);
+}
+
+static ss_status open_models(const ss_arguments *arguments, ss_dense_comparison *out, ss_error *error) {
+  const char *name = arguments->operands[0], *supervised = ss_arguments_value(arguments, "supervised", NULL);
+  const int size = out->options.size;
+  const uint64_t seed = out->options.seed;
+  const bool alone = ss_arguments_has(arguments, "alone");
+  const bool random = strncmp(name, "random:", strlen("random:")) == 0;
+  ss_model **owned = out->owned;
+  SS_TRY(ss_model_open(name, size, seed, &owned[SS_DENSE_PRETRAINED], error));
+  const ss_model *model = owned[SS_DENSE_PRETRAINED];
+  out->options.size = size ? size : model->backbone.size;
+  if (!alone && !random) {
+    SS_TRY(ss_model_untrained(model, seed, &owned[SS_DENSE_UNTRAINED], error));
+  }
+  if (!alone && !out->options.finetune) {
+    const ss_feature_options how = {.size = out->options.size,
+                                    .threads = out->options.threads,
+                                    .max_bad = out->options.max_bad,
+                                    .ways = out->options.ways};
+    SS_TRY(ss_rescaled_model(random ? model : owned[SS_DENSE_UNTRAINED], ss_dense_set_source(out->set), &out->train,
+                             &how, &owned[SS_DENSE_RESCALED], error));
+  }
+  if (supervised) {
+    SS_TRY(ss_model_open(supervised, size, seed, &owned[SS_DENSE_SUPERVISED], error));
+  }
+  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
+    out->models[n] = owned[n];
+  }
+  out->same_as_untrained = !alone && random;
+  return SS_OK;
+}
+
+ss_status ss_dense_comparison_open(const ss_arguments *arguments, ss_map_kind kind, ss_dense_comparison *out,
+                                   ss_error *error) {
+  memset(out, 0, sizeof *out);
+  SS_TRY(read_options(arguments, out, error));
+  SS_TRY(open_set(arguments->operands[1], kind, out, error));
+  return open_models(arguments, out, error);
+}
+
+void ss_dense_comparison_close(ss_dense_comparison *compare) {
+  if (compare->options.ways) {
+    ss_ways_cache_save(compare->options.ways);
+  }
+  ss_ways_free(compare->options.ways);
+  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
+    ss_model_free(compare->owned[n]);
+  }
+  free(compare->train_values);
+  free(compare->test_values);
+  ss_subset_free(&compare->train);
+  ss_subset_free(&compare->test);
+  ss_dense_set_close(compare->set);
+  ss_settings_free(compare->settings);
+  memset(compare, 0, sizeof *compare);
+}
+
+/* Which network's epochs are told of. */
+typedef struct teller {
+  const char *network;
+  int epochs;
+} teller;
+
+static void tell_epoch(void *context, int epoch, double loss) {
+  const teller *of = context;
+  fprintf(stderr, "%s: epoch %d of %d, loss %.4f\n", of->network, epoch, of->epochs, loss);
+}
+
+static ss_status run_networks(ss_dense_comparison *compare, const ss_dense_task *task, ss_dense_sheet *sheet,
+                              ss_dense_take take, void *context, ss_error *error) {
+  ss_dense_options options = compare->options;
+  options.sheet = sheet;
+  options.tell = tell_epoch;
+  int column = 2; /* behind picture and truth */
+  for (ss_dense_network n = 0; n < SS_DENSE_NETWORKS; n++) {
+    if (!compare->models[n]) {
+      continue;
+    }
+    teller of = {ss_dense_network_names[n], options.epochs};
+    options.tell_context = &of;
+    if (sheet) {
+      sheet->column = column++;
+    }
+    SS_TRY(ss_dense_transfer(compare->models[n], compare->set, &compare->train, &compare->test, task, &options,
+                             &compare->results[n], error));
+    take(context, n);
+  }
+  return SS_OK;
+}
+
+ss_status ss_dense_comparison_run(ss_dense_comparison *compare, const ss_arguments *arguments,
+                                  const ss_dense_task *task, ss_dense_take take, void *context, ss_error *error) {
+  enum { rows = 8, tile = 128 };
+  const char *path = ss_arguments_value(arguments, "sheet", NULL);
+  if (!path) {
+    return run_networks(compare, task, NULL, take, context, error);
+  }
+  int columns = 2;
+  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
+    columns += compare->models[n] != NULL;
+  }
+  ss_image image = {0};
+  ss_dense_sheet sheet = {
+      .image = &image, .tile = tile, .rows = compare->test.count < rows ? (int)compare->test.count : rows};
+  ss_status status = ss_sheet_new(&image, columns, sheet.rows, tile, error);
+  status = status ? status : run_networks(compare, task, &sheet, take, context, error);
+  status = status ? status : ss_png_write(path, &image, error);
+  ss_image_free(&image);
+  return status;
+}
+
+void ss_dense_comparison_head(const ss_dense_comparison *compare, const char *what) {
+  const ss_dense_options *options = &compare->options;
+  printf("%s, %s backbone: %u training and %u test pictures, %d px, %d epochs of batch %d\n\n", what,
+         options->finetune ? "fine-tuned" : "frozen", compare->train.count, compare->test.count, options->size,
+         options->epochs, options->batch);
+}
+
+ss_status ss_dense_comparison_json(const ss_dense_comparison *compare, cJSON *json, ss_error *error) {
+  const ss_dense_options *options = &compare->options;
+  SS_TRY(ss_json_add_bool(json, "finetune", options->finetune, error));
+  SS_TRY(ss_json_add_int(json, "size", options->size, error));
+  SS_TRY(ss_json_add_int(json, "epochs", options->epochs, error));
+  SS_TRY(ss_json_add_int(json, "batch", options->batch, error));
+  SS_TRY(ss_json_add_float(json, "lr", options->rate, error));
+  SS_TRY(ss_json_add_int(json, "skips", options->skips, error));
+  SS_TRY(ss_json_add_int(json, "train", compare->train.count, error));
+  return ss_json_add_int(json, "test", compare->test.count, error);
+}

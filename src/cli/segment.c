@@ -1,0 +1,179 @@
+/* selfsup segment RUN DATA */
+#include "base/memory.h"
+#include "cli/dense.h"
+#include "cli/measure.h"
+#include "eval/segmentation_task.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const ss_flag flags[] = {SS_DENSE_FLAGS};
+
+static const ss_option options[] = {
+    {"classes", SS_OPTION_INT, "0", "classes of the masks, the background included (0: as DATA says)", 0, 255, NULL},
+    SS_DENSE_OPTIONS};
+
+enum { constant = SS_DENSE_NETWORKS, row_count }; /* rows: the networks, then the constant prediction */
+
+typedef struct result {
+  bool known;
+  ss_segmentation_metrics metrics;
+  double iou[SS_MAP_VOID];
+} result;
+
+typedef struct segmenting {
+  ss_dense_comparison compare;
+  ss_segmentation *segmentation;
+  int classes;
+  result rows[row_count];
+} segmenting;
+
+static const char *row_name(int row) {
+  return row == constant ? "constant" : ss_dense_network_names[row];
+}
+
+static void take(void *context, ss_dense_network network) {
+  segmenting *own = context;
+  own->rows[network].metrics = ss_segmentation_take(own->segmentation, own->rows[network].iou);
+  own->rows[network].known = true;
+}
+
+/* The number where the class has no name. */
+static const char *class_name(const segmenting *own, int label, char text[16]) {
+  const char *name = ss_dense_set_class_name(own->compare.set, label);
+  snprintf(text, 16, "%d", label);
+  return name ? name : text;
+}
+
+static void print_classes(const segmenting *own) {
+  printf("\n%-14s", "IoU");
+  for (int row = 0; row < constant; row++) {
+    if (own->rows[row].known) {
+      printf("  %10s", row_name(row));
+    }
+  }
+  for (int label = 0; label < own->classes; label++) {
+    char number[16];
+    printf("\n%-14s", class_name(own, label, number));
+    for (int row = 0; row < constant; row++) {
+      if (own->rows[row].known && isnan(own->rows[row].iou[label])) {
+        printf("  %10s", "-");
+      } else if (own->rows[row].known) {
+        printf("  %10.2f", own->rows[row].iou[label]);
+      }
+    }
+  }
+  printf("\n");
+}
+
+static void print_table(const segmenting *own) {
+  ss_dense_comparison_head(&own->compare, "semantic segmentation");
+  printf("%-10s  %8s  %14s  %13s\n", "", "mIoU", "pixel accuracy", "mean accuracy");
+  for (int row = 0; row < row_count; row++) {
+    const ss_segmentation_metrics *metrics = &own->rows[row].metrics;
+    if (own->rows[row].known) {
+      printf("%-10s  %8.2f  %14.2f  %13.2f\n", row_name(row), metrics->mean_iou, metrics->pixel_accuracy,
+             metrics->mean_accuracy);
+    }
+  }
+  print_classes(own);
+}
+
+static ss_status add_row(const segmenting *own, int row, cJSON *json, ss_error *error) {
+  const result *of = &own->rows[row];
+  cJSON *object = NULL, *list = NULL;
+  if (!of->known) {
+    return ss_json_add_null(json, row_name(row), error);
+  }
+  SS_TRY(ss_json_add_object(json, row_name(row), &object, error));
+  SS_TRY(ss_json_add_float(object, "miou", of->metrics.mean_iou, error));
+  SS_TRY(ss_json_add_float(object, "pixel_accuracy", of->metrics.pixel_accuracy, error));
+  SS_TRY(ss_json_add_float(object, "mean_accuracy", of->metrics.mean_accuracy, error));
+  SS_TRY(ss_json_add_float(object, "weighted_iou", of->metrics.weighted_iou, error));
+  if (row != constant) {
+    SS_TRY(ss_json_add_float(object, "loss", own->compare.results[row].loss, error));
+  }
+  SS_TRY(ss_json_add_array(object, "iou", &list, error));
+  for (int label = 0; label < own->classes; label++) {
+    SS_TRY(ss_json_add_float(list, NULL, of->iou[label], error));
+  }
+  return SS_OK;
+}
+
+static ss_status fill_json(const segmenting *own, cJSON *json, ss_error *error) {
+  cJSON *list = NULL;
+  for (int row = 0; row < row_count; row++) {
+    SS_TRY(add_row(own, row, json, error));
+  }
+  SS_TRY(ss_json_add_array(json, "classes", &list, error));
+  for (int label = 0; label < own->classes; label++) {
+    char number[16];
+    SS_TRY(ss_json_add_string(list, NULL, class_name(own, label, number), error));
+  }
+  return ss_dense_comparison_json(&own->compare, json, error);
+}
+
+static ss_status print_json(const segmenting *own, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = fill_json(own, json, error);
+  status = status ? status : ss_print_json(json, error);
+  cJSON_Delete(json);
+  return status;
+}
+
+static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_error *error) {
+  ss_dense_comparison *compare = &own->compare;
+  SS_TRY(ss_dense_comparison_open(arguments, SS_MAP_LABELS, compare, error));
+  own->classes = ss_dense_set_class_count(compare->set);
+  SS_TRY(ss_segmentation_new(own->classes, &own->segmentation, error));
+  result *least = &own->rows[constant];
+  SS_TRY(ss_segmentation_constant(compare->train_values, compare->test_values, own->classes, &least->metrics,
+                                  least->iou, error));
+  least->known = true;
+  const ss_dense_task task = ss_segmentation_task(own->segmentation);
+  SS_TRY(ss_dense_comparison_run(compare, arguments, &task, take, own, error));
+  if (compare->same_as_untrained) {
+    own->rows[SS_DENSE_UNTRAINED] = own->rows[SS_DENSE_PRETRAINED];
+    compare->results[SS_DENSE_UNTRAINED] = compare->results[SS_DENSE_PRETRAINED];
+  }
+  print_table(own);
+  return ss_arguments_has(arguments, "json") ? print_json(own, error) : SS_OK;
+}
+
+static int run(const ss_arguments *arguments) {
+  ss_error error = {""};
+  segmenting *own = NULL;
+  ss_status status = ss_alloc((void **)&own, 1, sizeof *own, "the segmentation", &error);
+  if (status == SS_OK) {
+    status = segment(own, arguments, &error);
+    ss_segmentation_free(own->segmentation);
+    ss_dense_comparison_close(&own->compare);
+    free(own);
+  }
+  return ss_complain(status, &error);
+}
+
+const ss_command ss_command_segment = {
+    .name = "segment",
+    .operands = "RUN DATA",
+    .summary = "measures a backbone by semantic segmentation: a class for each pixel",
+    .more =
+        "Trains a fully convolutional head (Long, Shelhamer and Darrell 2015) on the backbone's last layers, by\n"
+        "softmax cross-entropy over the pixels that are not void, and prints mean intersection over union (the\n"
+        "background counts), pixel accuracy and each class's IoU, in per cent. Beside it stand the same network\n"
+        "untrained, untrained but rescaled to unit variance, and the most frequent class everywhere.\n"
+        "\n"
+        "DATA is a VOC devkit (JPEGImages, SegmentationClass, ImageSets/Segmentation/{train,val}.txt), a folder of\n"
+        "images/ beside masks/ with equal names (PNGs with a palette or 8-bit grey: class numbers, 255 for void;\n"
+        "classes.txt may name the classes), with train/ and val/ inside or around them, or "
+        "world:images?n=2000&size=64\n"
+        "or what `selfsup world images` wrote. Pictures are resized to a square; predictions are resized back and\n"
+        "compared with the masks at their full size.",
+    .least = 2,
+    .most = 2,
+    .flags = flags,
+    .options = options,
+    .run = run};
