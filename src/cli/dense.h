@@ -14,24 +14,23 @@
       {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, {    \
     0                                                                                                            \
   }
-#define SS_DENSE_OPTIONS                                                                                              \
-  {"epochs", SS_OPTION_INT, "20", "times each training picture is seen", 1, 100000, NULL},                            \
-      {"batch", SS_OPTION_INT, "16", "pictures a step", 1, 4096, NULL},                                               \
-      {"size", SS_OPTION_INT, NULL, "pixels a side that pictures are resized to (default: as the run was trained)",   \
-       1,      4096,          NULL},                                                                                  \
-      {"lr", SS_OPTION_FLOAT, NULL, "learning rate at the start (default: 0.003, with --finetune 0.0003)", 1e-8, 100, \
-       NULL},                                                                                                         \
-      {"weight-decay", SS_OPTION_FLOAT, "1e-4", "of AdamW", 0, 1, NULL},                                              \
-      {"skips", SS_OPTION_INT, "1", "finer layers whose scores are added: 0 is FCN-32s, 1 FCN-16s, 2 FCN-8s", 0,      \
-       3,       NULL},                                                                                                \
-      {"min-scale", SS_OPTION_FLOAT, "0.25", "smallest share of a training picture's area that is shown", 0.01, 1,    \
-       NULL},                                                                                                         \
-      {"limit", SS_OPTION_INT, "0", "use that many training pictures only (0: all)", 0, 4e9, NULL},                   \
-      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},                 \
-      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                        \
-      {"seed", SS_OPTION_INT, "0", "of untrained networks, of the order and the parts of pictures", 0, 1e15, NULL},   \
-      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {             \
-    0                                                                                                                 \
+#define SS_DENSE_OPTIONS                                                                                                 \
+  {"epochs", SS_OPTION_INT, "20", "times each training picture is seen", 1, 100000, NULL},                               \
+      {"batch", SS_OPTION_INT, "16", "pictures a step", 1, 4096, NULL},                                                  \
+      {"size", SS_OPTION_INT, NULL, "pixels a side that pictures are resized to (default: as the run was trained)",      \
+       1,      4096,          NULL},                                                                                     \
+      {"lr", SS_OPTION_FLOAT, NULL, "learning rate at the start (default: 0.003, with --finetune 0.0003)", 1e-8, 100,    \
+       NULL},                                                                                                            \
+      {"weight-decay", SS_OPTION_FLOAT, "1e-4", "of AdamW", 0, 1, NULL},                                                 \
+      {"skips", SS_OPTION_INT, "1", "finer layers whose scores are added: 0 is FCN-32s, 1 FCN-16s, 2 FCN-8s", 0,         \
+       3,       NULL},                                                                                                   \
+      {"min-scale", SS_OPTION_FLOAT, "0.5", "smallest share of a training picture's area that is shown", 0.01, 1, NULL}, \
+      {"limit", SS_OPTION_INT, "0", "use that many training pictures only (0: all)", 0, 4e9, NULL},                      \
+      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},                    \
+      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                           \
+      {"seed", SS_OPTION_INT, "0", "of untrained networks, of the order and the parts of pictures", 0, 1e15, NULL},      \
+      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {                \
+    0                                                                                                                    \
   }
 
 /* The networks that are compared; a row of the table each. The constant prediction is the command's. */

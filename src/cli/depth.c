@@ -33,12 +33,17 @@ static void take(void *context, ss_dense_network network) {
 
 static void print_table(const estimating *own) {
   ss_dense_comparison_head(&own->compare, "depth");
-  printf("%-10s  %8s  %8s  %8s  %8s  %8s  %8s\n", "", "abs rel", "RMSE (m)", "log10", "d<1.25", "d<1.25^2", "d<1.25^3");
+  printf("%-10s  %8s  %8s  %8s  %9s  %8s  %8s  %8s\n", "", "abs rel", "RMSE (m)", "log10", "scale-inv", "d<1.25",
+         "d<1.25^2", "d<1.25^3");
   for (int row = 0; row < row_count; row++) {
     const ss_depth_metrics *metrics = &own->rows[row];
     if (own->known[row]) {
-      printf("%-10s  %8.4f  %8.4f  %8.4f  %8.2f  %8.2f  %8.2f\n", row_name(row), metrics->abs_rel, metrics->rmse,
-             metrics->log10, metrics->delta[0], metrics->delta[1], metrics->delta[2]);
+      char invariant[16] = "-";
+      if (row != constant) {
+        snprintf(invariant, sizeof invariant, "%.4f", metrics->scale_invariant);
+      }
+      printf("%-10s  %8.4f  %8.4f  %8.4f  %9s  %8.2f  %8.2f  %8.2f\n", row_name(row), metrics->abs_rel, metrics->rmse,
+             metrics->log10, invariant, metrics->delta[0], metrics->delta[1], metrics->delta[2]);
     }
   }
 }
@@ -54,6 +59,7 @@ static ss_status add_row(const estimating *own, int row, cJSON *json, ss_error *
   SS_TRY(ss_json_add_float(object, "rmse", metrics->rmse, error));
   SS_TRY(ss_json_add_float(object, "rmse_log", metrics->rmse_log, error));
   SS_TRY(ss_json_add_float(object, "log10", metrics->log10, error));
+  SS_TRY(ss_json_add_float(object, "scale_invariant", metrics->scale_invariant, error));
   SS_TRY(ss_json_add_float(object, "delta1", metrics->delta[0], error));
   SS_TRY(ss_json_add_float(object, "delta2", metrics->delta[1], error));
   SS_TRY(ss_json_add_float(object, "delta3", metrics->delta[2], error));
@@ -109,7 +115,8 @@ const ss_command ss_command_depth = {
         "Trains a fully convolutional head on the backbone's last layers that gives the logarithm of the depth, by\n"
         "the scale-invariant error (Eigen, Puhrsch and Fergus 2014, lambda 0.5), and prints over all measured pixels:\n"
         "absolute relative error, root mean squared error in metres, error of log10, and the per cent of pixels\n"
-        "within a factor of 1.25, 1.25^2 and 1.25^3. Beside it stand the same network untrained, untrained but\n"
+        "within a factor of 1.25, 1.25^2 and 1.25^3; and over pictures the scale-invariant error, which does not\n"
+        "see how large a scene is as a whole. Beside it stand the same network untrained, untrained but\n"
         "rescaled to unit variance, and the training part's median depth everywhere.\n"
         "\n"
         "DATA is a folder of images/ beside depth/ with equal names (16-bit grey PNGs, 0 where nothing was measured),\n"

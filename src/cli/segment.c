@@ -128,7 +128,7 @@ static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_erro
   ss_dense_comparison *compare = &own->compare;
   SS_TRY(ss_dense_comparison_open(arguments, SS_MAP_LABELS, compare, error));
   own->classes = ss_dense_set_class_count(compare->set);
-  SS_TRY(ss_segmentation_new(own->classes, &own->segmentation, error));
+  SS_TRY(ss_segmentation_new(compare->train_values, own->classes, &own->segmentation, error));
   result *least = &own->rows[constant];
   SS_TRY(ss_segmentation_constant(compare->train_values, compare->test_values, own->classes, &least->metrics,
                                   least->iou, error));

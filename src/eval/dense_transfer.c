@@ -48,7 +48,7 @@ static void record(network *net, const ss_backbone_options *backbone, const ss_d
     ss_graph_freeze(graph, false);
     ss_graph_set_training(graph, true);
   }
-  const ss_fcn_options head = {.outputs = task->outputs, .skips = options->skips, .bias = task->bias};
+  const ss_fcn_options head = {.outputs = task->outputs, .skips = options->skips};
   ss_graph_push_scope(graph, "head");
   net->outputs = ss_fcn_head(graph, &layers, net->size, net->size, &head);
   ss_graph_pop_scope(graph);
@@ -104,6 +104,14 @@ static ss_dense_batch inputs_of(const network *net) {
 
 /* ---- training ---- */
 
+/* The head's weights are zero: its biases are what it predicts at first. */
+static void start_at(const ss_model *model, const ss_dense_task *task) {
+  const ss_parameter *bias = ss_parameters_find(model->parameters, "head.score0.bias");
+  if (bias && bias->count == task->outputs) {
+    memcpy(bias->value, task->start, (size_t)task->outputs * sizeof *task->start);
+  }
+}
+
 static ss_status run_steps(const network *net, ss_dense_pairs *pairs, ss_optimizer *optimizer, int64_t steps_per_epoch,
                            const ss_dense_options *options, ss_dense_result *result, ss_error *error) {
   ss_dense_batch batch = inputs_of(net);
@@ -144,6 +152,9 @@ ss_status ss_dense_train(ss_model *model, const ss_dense_set *set, const ss_subs
   ss_optimizer *optimizer = NULL;
   *result = (ss_dense_result){.steps = steps_per_epoch * options->epochs};
   ss_status status = open_network(&net, model, task, batch, options, true, error);
+  if (status == SS_OK) {
+    start_at(model, task);
+  }
   status = status ? status : ss_optimizer_new(&how, net.graph, "", &optimizer, error);
   status = status ? status : open_pairs(&net, model, set, train, task, options, true, &pairs, error);
   status = status ? status : run_steps(&net, pairs, optimizer, steps_per_epoch, options, result, error);

@@ -8,7 +8,7 @@
 /* What is predicted at each pixel. `context` is the task's own. */
 typedef struct ss_dense_task {
   int outputs;          /* numbers a pixel */
-  float bias;           /* where they begin, before anything is learned */
+  const float *start;   /* (outputs) where they begin: the best constant, before anything is learned */
   ss_dtype target_type; /* SS_I32 or SS_F32 */
   ss_dense_target_of target;
 

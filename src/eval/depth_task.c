@@ -34,6 +34,7 @@ ss_status ss_depth_start(ss_depth *depth, double scale, const uint64_t *train_va
   }
   depth->scale = scale;
   depth->middle = (float)(median / scale);
+  depth->log_middle = logf(depth->middle);
   depth->nearest = (float)(quantile(train_values, 0.02) / scale);
   depth->farthest = (float)(quantile(train_values, 0.98) / scale);
   return SS_OK;
@@ -122,7 +123,7 @@ static ss_status draw(const void *context, const float *outputs, const ss_map *t
 
 ss_dense_task ss_depth_task(ss_depth *depth) {
   return (ss_dense_task){.outputs = 1,
-                         .bias = logf(depth->middle),
+                         .start = &depth->log_middle,
                          .target_type = SS_F32,
                          .target = target_of,
                          .loss = loss_of,
@@ -156,5 +157,7 @@ ss_depth_metrics ss_depth_constant(const ss_depth *depth, const uint64_t *test_v
       all.within[k] += (int64_t)test_values[v] * one.within[k];
     }
   }
-  return ss_depth_measure(&all);
+  ss_depth_metrics metrics = ss_depth_measure(&all);
+  metrics.scale_invariant = NAN;
+  return metrics;
 }

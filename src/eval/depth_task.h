@@ -10,7 +10,8 @@ typedef struct ss_depth {
   double scale;  /* the map's units a metre */
   float nearest; /* depths in metres between which pictures are coloured */
   float farthest;
-  float middle; /* the training part's median */
+  float middle; /* the training part's median, and its logarithm */
+  float log_middle;
   ss_depth_sums sums;
   float *truth, *predicted; /* of a picture; owned */
   size_t capacity;
@@ -27,7 +28,8 @@ ss_dense_task ss_depth_task(ss_depth *depth);
 /* The metrics of what was summed up, which then begins anew. */
 ss_depth_metrics ss_depth_take(ss_depth *depth);
 
-/* The metrics of predicting the training part's median everywhere, on the test part's counts of values. */
+/* The metrics of predicting the training part's median everywhere, on the test part's counts of values; without the
+ * scale-invariant error, which those do not tell. */
 ss_depth_metrics ss_depth_constant(const ss_depth *depth, const uint64_t *test_values);
 
 #endif

@@ -14,8 +14,8 @@ static ss_tensor *score(ss_graph *graph, ss_tensor *map, int k, const ss_fcn_opt
                                     SS_INIT_ZEROS, SS_TRAINABLE);
   ss_tensor *b = NULL;
   if (k == 0) {
-    const ss_initializer start = {SS_INIT_CONSTANT, options->bias};
-    b = ss_graph_parameter(graph, bias, SS_F32, ss_shape_of(options->outputs), start, SS_TRAINABLE | SS_NORM_OR_BIAS);
+    b = ss_graph_parameter(graph, bias, SS_F32, ss_shape_of(options->outputs), SS_INIT_ZEROS,
+                           SS_TRAINABLE | SS_NORM_OR_BIAS);
   }
   return ss_convolution_with(graph, x, w, b, &(ss_convolution_options){.kernel = {1, 1}});
 }

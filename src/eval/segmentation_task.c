@@ -4,17 +4,19 @@
 #include "io/png.h"
 #include "methods/sheet.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct ss_segmentation {
   int classes;
+  float *start;               /* (classes) logarithm of each class's share of the training part */
   int64_t *confusion;         /* (classes, classes) */
   int32_t *truth, *predicted; /* of a picture */
   size_t capacity;
 };
 
-ss_status ss_segmentation_new(int classes, ss_segmentation **out, ss_error *error) {
+ss_status ss_segmentation_new(const uint64_t *train_values, int classes, ss_segmentation **out, ss_error *error) {
   *out = NULL;
   if (classes < 2) {
     return ss_fail(error, SS_FAILED, "a segmentation needs at least two classes, and the masks have %d", classes);
@@ -22,11 +24,21 @@ ss_status ss_segmentation_new(int classes, ss_segmentation **out, ss_error *erro
   ss_segmentation *segmentation = NULL;
   SS_TRY(ss_alloc((void **)&segmentation, 1, sizeof *segmentation, "the segmentation", error));
   segmentation->classes = classes;
-  const ss_status status = ss_alloc((void **)&segmentation->confusion, (size_t)classes * (size_t)classes,
-                                    sizeof(int64_t), "the confusion matrix", error);
+  ss_status status = ss_alloc((void **)&segmentation->confusion, (size_t)classes * (size_t)classes, sizeof(int64_t),
+                              "the confusion matrix", error);
+  status = status
+               ? status
+               : ss_alloc((void **)&segmentation->start, (size_t)classes, sizeof(float), "the classes' shares", error);
   if (status != SS_OK) {
     ss_segmentation_free(segmentation);
     return status;
+  }
+  double all = 0.0;
+  for (int label = 0; label < classes; label++) {
+    all += (double)train_values[label] + 1.0; /* so that a class that does not occur has a logarithm */
+  }
+  for (int label = 0; label < classes; label++) {
+    segmentation->start[label] = (float)log(((double)train_values[label] + 1.0) / all);
   }
   *out = segmentation;
   return SS_OK;
@@ -34,6 +46,7 @@ ss_status ss_segmentation_new(int classes, ss_segmentation **out, ss_error *erro
 
 void ss_segmentation_free(ss_segmentation *segmentation) {
   if (segmentation) {
+    free(segmentation->start);
     free(segmentation->confusion);
     free(segmentation->truth);
     free(segmentation->predicted);
@@ -103,6 +116,7 @@ static ss_status draw(const void *context, const float *outputs, const ss_map *t
 
 ss_dense_task ss_segmentation_task(ss_segmentation *segmentation) {
   return (ss_dense_task){.outputs = segmentation->classes,
+                         .start = segmentation->start,
                          .target_type = SS_I32,
                          .target = target_of,
                          .loss = loss_of,
@@ -121,7 +135,7 @@ ss_segmentation_metrics ss_segmentation_take(ss_segmentation *segmentation, doub
 ss_status ss_segmentation_constant(const uint64_t *train_values, const uint64_t *test_values, int classes,
                                    ss_segmentation_metrics *metrics, double *iou, ss_error *error) {
   ss_segmentation *counted = NULL;
-  SS_TRY(ss_segmentation_new(classes, &counted, error));
+  SS_TRY(ss_segmentation_new(train_values, classes, &counted, error));
   int constant = 0;
   for (int label = 1; label < classes; label++) {
     constant = train_values[label] > train_values[constant] ? label : constant;
