@@ -1,5 +1,6 @@
 #include "cli/dense.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/system.h"
 #include "cli/ways_cache.h"
@@ -43,6 +44,18 @@ static ss_status read_options(const ss_arguments *arguments, ss_dense_comparison
     return ss_fail_memory(error, 1, "the kernels' choices");
   }
   return ss_ways_cache_load(out->options.ways, error);
+}
+
+/* That --sheet can be written is known before the first step. */
+static ss_status check_sheet(const ss_arguments *arguments, ss_error *error) {
+  const char *path = ss_arguments_value(arguments, "sheet", NULL);
+  ss_file_writer *writer = NULL;
+  if (!path) {
+    return SS_OK;
+  }
+  SS_TRY(ss_file_writer_open(&writer, path, SS_FILE_UNSYNCED, error));
+  ss_file_writer_abandon(&writer);
+  return SS_OK;
 }
 
 static ss_status open_set(const char *data, ss_map_kind kind, ss_dense_comparison *out, ss_error *error) {
@@ -97,6 +110,7 @@ ss_status ss_dense_comparison_open(const ss_arguments *arguments, ss_map_kind ki
                                    ss_error *error) {
   memset(out, 0, sizeof *out);
   SS_TRY(read_options(arguments, out, error));
+  SS_TRY(check_sheet(arguments, error));
   SS_TRY(open_set(arguments->operands[1], kind, out, error));
   return open_models(arguments, out, error);
 }
