@@ -167,7 +167,7 @@ ss_status ss_dense_train(ss_model *model, const ss_dense_set *set, const ss_subs
 /* ---- testing ---- */
 
 /* What testing needs at hand. */
-typedef struct test {
+typedef struct tested {
   const network *net;
   const ss_dense_set *set;
   const ss_subset *subset;
@@ -180,7 +180,7 @@ typedef struct test {
   ss_image drawn, picture;
   ss_decoder *decoder;
   uint32_t position; /* pictures tested so far */
-} test;
+} tested;
 
 /* Where pixel `at` of `to` lies among the `from` of the other: two neighbours and the second's share (PyTorch's
  * bilinear, align_corners False). */
@@ -214,7 +214,7 @@ static void resize(const float *in, int size, int channels, float *out, int heig
 }
 
 /* A picture's outputs in the size of its map. */
-static ss_status outputs_of(test *t, int index, const float **outputs, ss_error *error) {
+static ss_status outputs_of(tested *t, int index, const float **outputs, ss_error *error) {
   const int size = t->net->size, channels = t->task->outputs, width = t->truth.width, height = t->truth.height;
   const float *all = ss_plan_data(t->net->plan, t->net->outputs);
   const float *own = all + (size_t)index * (size_t)size * (size_t)size * (size_t)channels;
@@ -235,13 +235,13 @@ static ss_status outputs_of(test *t, int index, const float **outputs, ss_error 
 }
 
 /* The row of the sheet that the picture at this position has: they are evenly spread; -1: none. */
-static int row_of(const test *t) {
+static int row_of(const tested *t) {
   const uint64_t rows = (uint64_t)t->sheet->rows, count = t->subset->count;
   const uint64_t row = (t->position * rows + count - 1) / count;
   return row < rows && row * count / rows == t->position ? (int)row : -1;
 }
 
-static ss_status draw(test *t, uint32_t sample, const float *outputs, ss_error *error) {
+static ss_status draw(tested *t, uint32_t sample, const float *outputs, ss_error *error) {
   const ss_dense_sheet *sheet = t->sheet;
   const int row = sheet ? row_of(t) : -1;
   if (row < 0) {
@@ -256,7 +256,7 @@ static ss_status draw(test *t, uint32_t sample, const float *outputs, ss_error *
   return SS_OK;
 }
 
-static ss_status test_batches(test *t, ss_dense_pairs *pairs, ss_error *error) {
+static ss_status test_batches(tested *t, ss_dense_pairs *pairs, ss_error *error) {
   ss_dense_batch batch = inputs_of(t->net);
   for (;;) {
     SS_TRY(ss_dense_pairs_next(pairs, &batch, error));
@@ -274,16 +274,16 @@ static ss_status test_batches(test *t, ss_dense_pairs *pairs, ss_error *error) {
   }
 }
 
-ss_status ss_dense_test(ss_model *model, const ss_dense_set *set, const ss_subset *subset, const ss_dense_task *task,
+ss_status ss_dense_test(ss_model *model, const ss_dense_set *set, const ss_subset *test, const ss_dense_task *task,
                         const ss_dense_options *options, ss_error *error) {
-  const int batch = options->batch < (int64_t)subset->count ? options->batch : (int)subset->count;
+  const int batch = options->batch < (int64_t)test->count ? options->batch : (int)test->count;
   network net = {0};
   ss_dense_pairs *pairs = NULL;
-  test t = {
-      .net = &net, .set = set, .subset = subset, .task = task, .sheet = options->sheet, .threads = threads_of(options)};
+  tested t = {
+      .net = &net, .set = set, .subset = test, .task = task, .sheet = options->sheet, .threads = threads_of(options)};
   ss_status status = ss_decoder_create(&t.decoder, error);
   status = status ? status : open_network(&net, model, task, batch, options, false, error);
-  status = status ? status : open_pairs(&net, model, set, subset, task, options, false, &pairs, error);
+  status = status ? status : open_pairs(&net, model, set, test, task, options, false, &pairs, error);
   status = status ? status : test_batches(&t, pairs, error);
   ss_dense_pairs_close(pairs);
   close_network(&net);
@@ -316,12 +316,12 @@ static ss_status copy_model(const ss_model *model, uint64_t seed, ss_model **out
 }
 
 ss_status ss_dense_transfer(const ss_model *model, const ss_dense_set *set, const ss_subset *train,
-                            const ss_subset *subset, const ss_dense_task *task, const ss_dense_options *options,
+                            const ss_subset *test, const ss_dense_task *task, const ss_dense_options *options,
                             ss_dense_result *result, ss_error *error) {
   ss_model *copy = NULL;
   SS_TRY(copy_model(model, options->seed, &copy, error));
   ss_status status = ss_dense_train(copy, set, train, task, options, result, error);
-  status = status ? status : ss_dense_test(copy, set, subset, task, options, error);
+  status = status ? status : ss_dense_test(copy, set, test, task, options, error);
   ss_model_free(copy);
   return status;
 }

@@ -1,5 +1,5 @@
 """Makes corpus/tar, corpus/idx and corpus/cifar: small inputs that the fuzz targets of these names begin from.
-corpus/decode is a link to the pictures of tests/data.
+corpus/decode and corpus/map are links to the pictures and maps of tests/data.
 
     python make_seeds.py"""
 import io, os, struct, tarfile
