@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/system.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "eval/rescale.h"
 #include "io/png.h"
 #include "methods/sheet.h"
