@@ -32,8 +32,7 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
     }
     x = ss_relu(graph, x);
     index++;
-    layers->names[layers->count] = names[i];
-    layers->tensors[layers->count++] = x;
+    ss_backbone_add_layer(graph, options, layers, names[i], x);
     if (plan[i].pool && i < 4) { /* the last pool would only thin out what is averaged next */
       const ss_pool_options pool = {.kernel = {3, 3}, .stride = {2, 2}};
       x = ss_max_pool(graph, x, &pool);

@@ -102,6 +102,21 @@ ss_tensor *ss_backbone_normalise(ss_graph *graph, ss_tensor *x, ss_backbone_norm
   return norm == SS_BACKBONE_LAYER_NORM ? ss_layer_norm(graph, x, name) : ss_batch_norm(graph, x, NULL, name);
 }
 
+/* What is frozen gets no gradient, so that the backward pass ends behind it. */
+static void set_frozen(ss_graph *graph, bool frozen) {
+  ss_graph_freeze(graph, frozen);
+  ss_graph_set_training(graph, !frozen);
+}
+
+void ss_backbone_add_layer(ss_graph *graph, const ss_backbone_options *options, ss_backbone_layers *layers,
+                           const char *name, ss_tensor *tensor) {
+  layers->names[layers->count] = name;
+  layers->tensors[layers->count++] = tensor;
+  if (layers->count == options->frozen_layers) {
+    set_frozen(graph, false);
+  }
+}
+
 ss_stem ss_backbone_stem(const ss_backbone_options *options) {
   const ss_architecture *architecture = find(options->arch);
   if (!architecture || !architecture->two_stems) {
@@ -125,7 +140,16 @@ static ss_backbone_layers build(ss_graph *graph, ss_tensor *images, const ss_arc
   ss_backbone_options decided = *options;
   decided.width = width;
   decided.stem = ss_backbone_stem(options);
+  if (!ss_graph_is_training(graph)) {
+    decided.frozen_layers = 0;
+  }
+  if (decided.frozen_layers > 0) {
+    set_frozen(graph, true);
+  }
   architecture->build(graph, images, architecture, &decided, &layers);
+  if (decided.frozen_layers > layers.count) {
+    set_frozen(graph, false);
+  }
   layers.output = layers.count ? ss_global_average_pool(graph, layers.tensors[layers.count - 1]) : NULL;
   return layers;
 }

@@ -35,6 +35,8 @@ typedef struct ss_backbone_options {
   ss_backbone_input input;
   bool split; /* two networks of half the width: one sees lightness alone, the other the colours alone; needs Lab */
   ss_backbone_norm norm;
+  int frozen_layers; /* in a training graph, so many layers from the first on get no gradient, and their batch norms
+                        take their running statistics, which stay; 0: none; more than there are: all */
 } ss_backbone_options;
 
 /* What a built backbone offers: its layers in order of depth (N, H, W, C), and its output (N, D), the global average of
@@ -90,6 +92,10 @@ typedef struct ss_architecture {
   bool norm;                                                                     /* a norm after each convolution */
   const int *plan; /* VGG: channels of each convolution, 0 for a max-pool, ended by -1 */
 } ss_architecture;
+
+/* For these files: adds the next layer; behind the last frozen one the graph records as before. */
+void ss_backbone_add_layer(ss_graph *graph, const ss_backbone_options *options, ss_backbone_layers *layers,
+                           const char *name, ss_tensor *tensor);
 
 /* For these files: the options' norm of x, parameters NAME.weight, NAME.bias ... */
 ss_tensor *ss_backbone_normalise(ss_graph *graph, ss_tensor *x, ss_backbone_norm norm, const char *name);

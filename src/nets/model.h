@@ -32,6 +32,13 @@ ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **ou
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
                          const ss_backbone_options *backbone, bool half, ss_error *error);
 
+/* Writes a backbone with a linear classifier behind its output, parameters "fc.weight" (classes, D) and "fc.bias" of
+ * the model's store: torchvision's ResNets load all of it with strict=True. The names of the classes (class_count) go
+ * into the metadata, as a JSON list under "selfsup.classes". Such a file serves as a model too, without the classifier.
+ */
+ss_status ss_classifier_write(const char *path, const ss_model *model, const char *const *classes, int class_count,
+                              ss_error *error);
+
 /* Sets the parameters "PREFIX..." of a store from a backbone file (--init). The architecture must be the same. */
 ss_status ss_model_initialize(const char *path, ss_parameters *parameters, const char *prefix,
                               const ss_backbone_options *backbone, ss_error *error);

@@ -15,6 +15,7 @@
 #define SS_MODEL_NORM "selfsup.norm"   /* "batch" or "layer"; without it: batch */
 #define SS_MODEL_MEAN "selfsup.mean"
 #define SS_MODEL_DEVIATION "selfsup.deviation"
+#define SS_MODEL_CLASSES "selfsup.classes" /* of a classifier: a JSON list of their names */
 
 /* What backbones here are trained with and torchvision's are too: ImageNet's mean and deviation of red, green, blue. */
 extern const float ss_model_mean[3], ss_model_deviation[3];

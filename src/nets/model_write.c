@@ -1,4 +1,5 @@
 #include "base/bfloat16.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "nets/model_file.h"
@@ -66,8 +67,35 @@ void ss_model_write_triple(const float values[3], char text[SS_MODEL_TRIPLE]) {
   snprintf(text, SS_MODEL_TRIPLE, "%s,%s,%s", numbers[0], numbers[1], numbers[2]);
 }
 
+static ss_status open_writing(writing *file, const ss_parameters *parameters, const char *path, ss_error *error) {
+  const size_t count = ss_parameters_count(parameters);
+  SS_TRY(ss_alloc((void **)&file->entries, count, sizeof *file->entries, path, error));
+  return ss_alloc((void **)&file->halves, count, sizeof *file->halves, path, error);
+}
+
+static void close_writing(writing *file) {
+  for (size_t i = 0; i < file->count && file->halves; i++) {
+    free(file->halves[i]);
+  }
+  free(file->halves);
+  free(file->entries);
+}
+
+/* Adds the parameters whose names start with `prefix`, without its first `dropped` characters. */
+static ss_status add_all(writing *file, const ss_parameters *parameters, const char *prefix, size_t dropped, bool half,
+                         ss_error *error) {
+  for (size_t i = 0; i < ss_parameters_count(parameters); i++) {
+    const ss_parameter *parameter = ss_parameters_at(parameters, i);
+    if (strncmp(parameter->name, prefix, strlen(prefix)) == 0) {
+      SS_TRY(add(file, parameter, parameter->name + dropped, half, error));
+    }
+  }
+  return SS_OK;
+}
+
+/* `classes` is the JSON list, NULL of a backbone alone. */
 static ss_status write_entries(const char *path, const writing *file, const ss_backbone_options *backbone,
-                               ss_error *error) {
+                               const char *classes, ss_error *error) {
   char width[16], size[16], mean[SS_MODEL_TRIPLE], deviation[SS_MODEL_TRIPLE];
   snprintf(width, sizeof width, "%d", backbone->width > 0 ? backbone->width : 64);
   snprintf(size, sizeof size, "%d", backbone->size);
@@ -82,34 +110,53 @@ static ss_status write_entries(const char *path, const writing *file, const ss_b
                                        {SS_MODEL_SPLIT, backbone->split ? "1" : "0"},
                                        {SS_MODEL_NORM, ss_backbone_norm_name(backbone->norm)},
                                        {SS_MODEL_MEAN, mean},
-                                       {SS_MODEL_DEVIATION, deviation}};
-  return ss_safetensors_write(path, file->entries, file->count, texts, sizeof texts / sizeof *texts, error);
+                                       {SS_MODEL_DEVIATION, deviation},
+                                       {SS_MODEL_CLASSES, classes}};
+  const size_t count = sizeof texts / sizeof *texts;
+  return ss_safetensors_write(path, file->entries, file->count, texts, classes ? count : count - 1, error);
 }
 
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
                          const ss_backbone_options *backbone, bool half, ss_error *error) {
-  const size_t count = ss_parameters_count(parameters), length = strlen(prefix);
   writing file = {0};
-  ss_status status = ss_alloc((void **)&file.entries, count, sizeof *file.entries, path, error);
+  ss_status status = open_writing(&file, parameters, path, error);
   if (status == SS_OK) {
-    status = ss_alloc((void **)&file.halves, count, sizeof *file.halves, path, error);
-  }
-  for (size_t i = 0; i < count && status == SS_OK; i++) {
-    const ss_parameter *parameter = ss_parameters_at(parameters, i);
-    if (strncmp(parameter->name, prefix, length) == 0) {
-      status = add(&file, parameter, parameter->name + length, half, error);
-    }
+    status = add_all(&file, parameters, prefix, strlen(prefix), half, error);
   }
   if (status == SS_OK && file.count == 0) {
     status = ss_fail(error, SS_FAILED, "nothing to write to %s: no parameter is named %s...", path, prefix);
   }
   if (status == SS_OK) {
-    status = write_entries(path, &file, backbone, error);
+    status = write_entries(path, &file, backbone, NULL, error);
   }
-  for (size_t i = 0; i < count && file.halves; i++) {
-    free(file.halves[i]);
+  close_writing(&file);
+  return status;
+}
+
+ss_status ss_classifier_write(const char *path, const ss_model *model, const char *const *classes, int class_count,
+                              ss_error *error) {
+  ss_text names = {0};
+  ss_text_append(&names, "[");
+  for (int i = 0; i < class_count; i++) {
+    ss_text_append(&names, i > 0 ? ", " : "");
+    ss_json_append_string(&names, classes[i]);
   }
-  free(file.halves);
-  free(file.entries);
+  ss_text_append(&names, "]");
+  writing file = {0};
+  ss_status status = ss_text_check(&names, error);
+  if (status == SS_OK) {
+    status = open_writing(&file, model->parameters, path, error);
+  }
+  if (status == SS_OK) {
+    status = add_all(&file, model->parameters, "backbone.", strlen("backbone."), false, error);
+  }
+  if (status == SS_OK) {
+    status = add_all(&file, model->parameters, "fc.", 0, false, error);
+  }
+  if (status == SS_OK) {
+    status = write_entries(path, &file, &model->backbone, names.data, error);
+  }
+  close_writing(&file);
+  ss_text_free(&names);
   return status;
 }

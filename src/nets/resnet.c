@@ -40,11 +40,6 @@ static ss_tensor *bottleneck(ss_graph *graph, ss_tensor *x, int channels, int st
   return ss_relu(graph, ss_add(graph, y, shortcut(graph, x, 4 * channels, stride, norm)));
 }
 
-static void add_layer(ss_backbone_layers *layers, const char *name, ss_tensor *tensor) {
-  layers->names[layers->count] = name;
-  layers->tensors[layers->count++] = tensor;
-}
-
 static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *self, const ss_backbone_options *options,
                   ss_backbone_layers *layers) {
   static const char *const stages[] = {"layer1", "layer2", "layer3", "layer4"};
@@ -56,7 +51,7 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
     const ss_pool_options pool = {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
     x = ss_max_pool(graph, x, &pool);
   }
-  add_layer(layers, "conv1", x);
+  ss_backbone_add_layer(graph, options, layers, "conv1", x);
   for (int stage = 0; stage < 4; stage++) {
     ss_graph_push_scope(graph, stages[stage]);
     for (int block = 0; block < self->blocks[stage]; block++) {
@@ -68,7 +63,7 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
       ss_graph_pop_scope(graph);
     }
     ss_graph_pop_scope(graph);
-    add_layer(layers, stages[stage], x);
+    ss_backbone_add_layer(graph, options, layers, stages[stage], x);
   }
 }
 

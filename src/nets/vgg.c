@@ -14,8 +14,7 @@ static void build(ss_graph *graph, ss_tensor *images, const ss_architecture *sel
     if (*channels == 0) {
       const ss_pool_options pool = {.kernel = {2, 2}};
       x = ss_max_pool(graph, x, &pool);
-      layers->names[layers->count] = names[layers->count];
-      layers->tensors[layers->count++] = x;
+      ss_backbone_add_layer(graph, options, layers, names[layers->count], x);
       index++;
       continue;
     }
