@@ -134,12 +134,7 @@ static ss_status set_int(ss_settings *settings, const char *name, int64_t value,
   return status;
 }
 
-ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t samples, ss_error *error) {
-  ss_settings *settings = config->settings;
-  SS_TRY(apply_recipe(config, error));
-  if (!ss_settings_known(settings, "size")) {
-    SS_TRY(set_int(settings, "size", suitable_size(source), error));
-  }
+ss_status ss_config_resolve_batch(ss_settings *settings, uint32_t samples, ss_error *error) {
   if (!ss_settings_chosen(settings, "batch")) {
     /* At least four steps an epoch, in multiples of the kernels' 16 images. */
     int64_t batch = ss_settings_known(settings, "batch") ? ss_settings_int(settings, "batch") : 256;
@@ -148,20 +143,37 @@ ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t
     }
     SS_TRY(set_int(settings, "batch", batch < (int64_t)samples ? batch : (int64_t)samples, error));
   }
-  if (!ss_settings_known(settings, "precision")) {
-    SS_TRY(ss_settings_set(settings, "precision", ss_cpu_has_bf16() ? "bf16" : "f32", false, error));
-  } else if (strcmp(ss_settings_text(settings, "precision"), "bf16") == 0 && !ss_cpu_has_bf16()) {
-    return ss_fail(error, SS_FAILED,
-                   "this processor has no bf16 arithmetic (AVX-512 BF16 or AMX): use --precision f32");
-  }
-  if (!ss_settings_known(settings, "threads")) {
-    SS_TRY(set_int(settings, "threads", ss_system_processors(), error));
-  }
   const int64_t batch = ss_settings_int(settings, "batch");
   if (batch > (int64_t)samples) {
     return ss_fail(error, SS_USAGE, "a batch of %lld needs more pictures than the %u there are: use a smaller --batch",
                    (long long)batch, samples);
   }
+  return SS_OK;
+}
+
+ss_status ss_config_resolve_precision(ss_settings *settings, ss_error *error) {
+  if (!ss_settings_known(settings, "precision")) {
+    return ss_settings_set(settings, "precision", ss_cpu_has_bf16() ? "bf16" : "f32", false, error);
+  }
+  if (strcmp(ss_settings_text(settings, "precision"), "bf16") == 0 && !ss_cpu_has_bf16()) {
+    return ss_fail(error, SS_FAILED,
+                   "this processor has no bf16 arithmetic (AVX-512 BF16 or AMX): use --precision f32");
+  }
+  return SS_OK;
+}
+
+ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t samples, ss_error *error) {
+  ss_settings *settings = config->settings;
+  SS_TRY(apply_recipe(config, error));
+  if (!ss_settings_known(settings, "size")) {
+    SS_TRY(set_int(settings, "size", suitable_size(source), error));
+  }
+  SS_TRY(ss_config_resolve_batch(settings, samples, error));
+  SS_TRY(ss_config_resolve_precision(settings, error));
+  if (!ss_settings_known(settings, "threads")) {
+    SS_TRY(set_int(settings, "threads", ss_system_processors(), error));
+  }
+  const int64_t batch = ss_settings_int(settings, "batch");
   const int64_t per_epoch = (int64_t)samples / batch / ss_settings_int(settings, "accumulate");
   const int64_t steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
   if (!ss_settings_known(settings, "steps")) {

@@ -26,6 +26,12 @@ void ss_config_free(ss_config *config);
  * threads, epochs, save_every. `samples` is the number of training samples. */
 ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t samples, ss_error *error);
 
+/* Parts of it, for other commands' settings. `batch`: where the user has not chosen it, its default (256) is halved
+ * until there are at least four steps an epoch, but not below 16; SS_USAGE for one larger than `samples`. `precision`:
+ * bf16 where the processor computes it; SS_FAILED where it is asked for and does not. */
+ss_status ss_config_resolve_batch(ss_settings *settings, uint32_t samples, ss_error *error);
+ss_status ss_config_resolve_precision(ss_settings *settings, ss_error *error);
+
 /* config.json: everything needed to run it again. Written whole; read back into a new config. */
 ss_status ss_config_write(const ss_config *config, const char *path, ss_error *error);
 ss_status ss_config_read(const char *path, ss_config **out, ss_error *error);
