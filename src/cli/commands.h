@@ -2,6 +2,7 @@
 SS_COMMAND(methods)
 SS_COMMAND(pretrain)
 SS_COMMAND(probe)
+SS_COMMAND(finetune)
 SS_COMMAND(knn)
 SS_COMMAND(segment)
 SS_COMMAND(depth)

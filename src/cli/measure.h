@@ -10,16 +10,17 @@
   {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, { \
     0                                                                                                     \
   }
-#define SS_MEASURE_OPTIONS                                                                                       \
+#define SS_MEASURE_OPTIONS_BUT_BATCH                                                                             \
   {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL}, \
       {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},           \
-      {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL},                                     \
       {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},            \
       {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                   \
       {"seed", SS_OPTION_INT, "0", "of untrained networks and of the classifier", 0, 1e15, NULL},                \
       {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {        \
     0                                                                                                            \
   }
+#define SS_MEASURE_OPTIONS \
+  {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL}, SS_MEASURE_OPTIONS_BUT_BATCH
 
 /* A command line that has been acted upon. */
 typedef struct ss_measurement {

@@ -1,17 +1,14 @@
 /* selfsup probe RUN DATA */
 #include "base/system.h"
-#include "cli/measure.h"
+#include "cli/columns.h"
 #include "eval/linear.h"
-#include "eval/rescale.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with the same classes"},
-                                {"supervised", 0, "RUN", "a run of the method supervised, shown beside it"},
-                                {"alone", 0, NULL, "leave out the untrained networks it is compared with"},
-                                SS_MEASURE_FLAGS};
+static const ss_flag flags[] = {
+    {"test", 0, "DATA", "test on other data, with the same classes"}, SS_COLUMN_FLAGS, SS_MEASURE_FLAGS};
 
 static const ss_option options[] = {
     {"layers", SS_OPTION_CHOICE, "last", "the averaged output, or every layer's map pooled to at most 9216 numbers", 0,
@@ -22,85 +19,37 @@ static const ss_option options[] = {
      "lbfgs: 100 iterations on standardised features; sgd: the papers' 30 epochs", 0, 0, "lbfgs|sgd"},
     SS_MEASURE_OPTIONS};
 
-/* The networks that are compared; a column of the table each. */
-enum { pretrained, untrained, rescaled, supervised, column_count };
-static const char *const titles[] = {"pretrained", "random", "rescaled", "supervised"};
-
-typedef struct column {
-  const ss_model *model; /* NULL: not asked for */
-  ss_probe_result results[SS_MAX_LAYERS];
-} column;
-
 typedef struct comparison {
   const ss_measurement *measurement;
-  const char *name; /* RUN */
   ss_probe_options how;
-  column columns[column_count];
-  ss_model *owned[column_count];
+  ss_columns columns;
+  ss_probe_result results[SS_COLUMNS][SS_MAX_LAYERS]; /* NaN: not asked for */
   int layer_count;
   bool all_layers;
-  bool alone;
   const char *names[SS_MAX_LAYERS];
   int best; /* layer */
 } comparison;
 
-static void close_comparison(comparison *compare) {
-  for (int c = 0; c < column_count; c++) {
-    ss_model_free(compare->owned[c]);
-  }
-}
-
 static ss_status find_layers(comparison *compare, ss_error *error) {
-  compare->all_layers = strcmp(ss_settings_text(compare->measurement->settings, "layers"), "all") == 0;
   if (!compare->all_layers) {
     compare->layer_count = 1;
     compare->names[0] = "last";
     return SS_OK;
   }
   SS_TRY(ss_feature_layers(compare->measurement->model, &compare->layer_count, compare->names, error));
-  const ss_model *other = compare->owned[supervised];
-  if (!other) {
-    return SS_OK;
-  }
-  const char *names[SS_MAX_LAYERS];
-  int count = 0;
-  SS_TRY(ss_feature_layers(other, &count, names, error));
-  bool same = count == compare->layer_count;
-  for (int i = 0; i < count && same; i++) {
-    same = strcmp(names[i], compare->names[i]) == 0;
-  }
-  return same ? SS_OK
-              : ss_fail(error, SS_FAILED, "%s and the supervised run's %s have other layers; compare --layers last",
-                        compare->measurement->model->backbone.arch, other->backbone.arch);
+  return ss_columns_check_layers(&compare->columns, "compare --layers last", error);
 }
 
 static ss_status open_comparison(comparison *compare, const ss_arguments *arguments, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
-  const char *name = ss_arguments_value(arguments, "supervised", NULL);
   compare->how = (ss_probe_options){
       .threads = measurement->features.threads, .seed = measurement->seed, .ways = measurement->ways};
   if (strcmp(ss_settings_text(measurement->settings, "protocol"), "sgd") == 0) {
     compare->how.protocol = SS_PROBE_SGD;
   }
-  compare->columns[pretrained].model = measurement->model;
-  compare->name = arguments->operands[0];
-  compare->alone = ss_arguments_has(arguments, "alone");
-  if (!compare->alone && strncmp(compare->name, "random:", strlen("random:")) != 0) { /* else it is the same network */
-    SS_TRY(ss_model_untrained(measurement->model, measurement->seed, &compare->owned[untrained], error));
-  }
-  if (name) {
-    SS_TRY(ss_model_open(name, measurement->features.size, measurement->seed, &compare->owned[supervised], error));
-  }
-  SS_TRY(find_layers(compare, error));
-  if (compare->all_layers && !compare->alone) {
-    const ss_model *plain = compare->owned[untrained] ? compare->owned[untrained] : measurement->model;
-    SS_TRY(ss_rescaled_model(plain, measurement->source, &measurement->train, &measurement->features,
-                             &compare->owned[rescaled], error));
-  }
-  for (int c = untrained; c < column_count; c++) {
-    compare->columns[c].model = compare->owned[c];
-  }
-  return SS_OK;
+  compare->all_layers = strcmp(ss_settings_text(measurement->settings, "layers"), "all") == 0;
+  SS_TRY(ss_columns_open(arguments, measurement, compare->all_layers, &compare->columns, error));
+  return find_layers(compare, error);
 }
 
 /* Features of that many bytes at once, so that pictures are decoded and run through the network once for several
@@ -120,15 +69,15 @@ static ss_status probe_layers(comparison *compare, int c, int first, int count, 
   for (int k = 0; k < count; k++) {
     layers[k] = compare->all_layers ? first + k : SS_LAST_LAYER;
   }
-  SS_TRY(ss_measurement_features(measurement, compare->columns[c].model, layers, count, train, test, error));
+  SS_TRY(ss_measurement_features(measurement, compare->columns.models[c], layers, count, train, test, error));
   ss_status status = SS_OK;
   for (int k = 0; k < count; k++) {
-    ss_probe_result *result = &compare->columns[c].results[first + k];
+    ss_probe_result *result = &compare->results[c][first + k];
     if (status == SS_OK) {
       status = ss_probe_linear(&train[k], &test[k], measurement->classes, &compare->how, result, error);
     }
     if (status == SS_OK) {
-      fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[first + k], titles[c], result->top1);
+      fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[first + k], ss_column_title((ss_column)c), result->top1);
     }
     ss_features_free(&train[k]);
     ss_features_free(&test[k]);
@@ -137,7 +86,7 @@ static ss_status probe_layers(comparison *compare, int c, int first, int count, 
 }
 
 static void find_best(comparison *compare) {
-  const ss_probe_result *results = compare->columns[pretrained].results;
+  const ss_probe_result *results = compare->results[SS_PRETRAINED];
   for (int layer = 0; layer < compare->layer_count; layer++) {
     compare->best = results[layer].top1 > results[compare->best].top1 ? layer : compare->best;
   }
@@ -145,18 +94,17 @@ static void find_best(comparison *compare) {
 
 static ss_status measure(comparison *compare, ss_error *error) {
   const int most = layers_at_once(compare);
-  for (int c = 0; c < column_count; c++) {
+  for (int c = 0; c < SS_COLUMNS; c++) {
     for (int layer = 0; layer < compare->layer_count; layer++) {
-      compare->columns[c].results[layer] = (ss_probe_result){NAN, NAN, NAN};
+      compare->results[c][layer] = (ss_probe_result){NAN, NAN, NAN};
     }
-    for (int first = 0; first < compare->layer_count && compare->columns[c].model; first += most) {
+    for (int first = 0; first < compare->layer_count && compare->columns.models[c]; first += most) {
       const int left = compare->layer_count - first;
       SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
     }
   }
-  if (!compare->alone &&
-      strncmp(compare->name, "random:", strlen("random:")) == 0) { /* it is its own untrained network */
-    compare->columns[untrained] = compare->columns[pretrained];
+  if (compare->columns.own_untrained) {
+    memcpy(compare->results[SS_UNTRAINED], compare->results[SS_PRETRAINED], sizeof compare->results[SS_PRETRAINED]);
   }
   find_best(compare);
   return SS_OK;
@@ -168,20 +116,20 @@ static void print_table(const comparison *compare) {
   printf("linear probe, %s: %u training and %u test pictures, %d classes\n\n",
          sgd ? "sgd (batch norm, 30 epochs)" : "lbfgs (standardised features, 100 iterations)",
          measurement->train.count, measurement->test.count, measurement->classes);
-  bool shown[column_count];
+  bool shown[SS_COLUMNS];
   printf("%-10s", "layer");
-  for (int c = 0; c < column_count; c++) {
-    shown[c] = !isnan(compare->columns[c].results[0].top1);
+  for (int c = 0; c < SS_COLUMNS; c++) {
+    shown[c] = !isnan(compare->results[c][0].top1);
     if (shown[c]) {
-      printf("  %10s  top-5", titles[c]);
+      printf("  %10s  top-5", ss_column_title((ss_column)c));
     }
   }
   printf("\n");
   for (int layer = 0; layer < compare->layer_count; layer++) {
     printf("%-10s", compare->names[layer]);
-    for (int c = 0; c < column_count; c++) {
+    for (int c = 0; c < SS_COLUMNS; c++) {
       if (shown[c]) {
-        printf("  %10.2f %6.2f", compare->columns[c].results[layer].top1, compare->columns[c].results[layer].top5);
+        printf("  %10.2f %6.2f", compare->results[c][layer].top1, compare->results[c][layer].top5);
       }
     }
     printf("%s\n", compare->layer_count > 1 && layer == compare->best ? "  best" : "");
@@ -189,16 +137,15 @@ static void print_table(const comparison *compare) {
 }
 
 static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss_error *error) {
-  const column *columns = compare->columns;
   cJSON *json = NULL;
   SS_TRY(ss_json_add_object(list, NULL, &json, error));
   SS_TRY(ss_json_add_string(json, "name", compare->names[layer], error));
-  SS_TRY(ss_json_add_float(json, "top1", columns[pretrained].results[layer].top1, error));
-  SS_TRY(ss_json_add_float(json, "top5", columns[pretrained].results[layer].top5, error));
-  SS_TRY(ss_json_add_float(json, "random_top1", columns[untrained].results[layer].top1, error));
-  SS_TRY(ss_json_add_float(json, "random_top5", columns[untrained].results[layer].top5, error));
-  SS_TRY(ss_json_add_float(json, "rescaled_top1", columns[rescaled].results[layer].top1, error));
-  return ss_json_add_float(json, "supervised_top1", columns[supervised].results[layer].top1, error);
+  SS_TRY(ss_json_add_float(json, "top1", compare->results[SS_PRETRAINED][layer].top1, error));
+  SS_TRY(ss_json_add_float(json, "top5", compare->results[SS_PRETRAINED][layer].top5, error));
+  SS_TRY(ss_json_add_float(json, "random_top1", compare->results[SS_UNTRAINED][layer].top1, error));
+  SS_TRY(ss_json_add_float(json, "random_top5", compare->results[SS_UNTRAINED][layer].top5, error));
+  SS_TRY(ss_json_add_float(json, "rescaled_top1", compare->results[SS_RESCALED][layer].top1, error));
+  return ss_json_add_float(json, "supervised_top1", compare->results[SS_SUPERVISED][layer].top1, error);
 }
 
 static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
@@ -238,7 +185,7 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
     print_table(&compare);
     status = ss_arguments_has(arguments, "json") ? print_json(&compare, error) : SS_OK;
   }
-  close_comparison(&compare);
+  ss_columns_close(&compare.columns);
   return status;
 }
 

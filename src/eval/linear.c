@@ -5,6 +5,7 @@
 #include "base/system.h"
 #include "engine/optimizer.h"
 #include "eval/lbfgs.h"
+#include "eval/topk.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -227,39 +228,23 @@ static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, in
 
 /* ---- measuring ---- */
 
-/* The rank of the label among the logits: how many are larger, equal ones before it counted as larger. */
-static int rank_of(const float *logits, int classes, int label) {
-  int rank = 0;
-  for (int c = 0; c < classes; c++) {
-    rank += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
-  }
-  return rank;
-}
-
 static ss_status measure(const ss_features *test, ss_parameters *parameters, int classes, bool norm,
                          const ss_probe_options *how, ss_probe_result *result, ss_error *error) {
   const int64_t batch = test->count < 1024 ? test->count : 1024;
   classifier net = {0};
   ss_status status = open_classifier(&net, parameters, batch, test->dim, classes, false, norm, how, error);
-  int64_t first_right = 0, five_right = 0;
+  ss_topk topk = {0};
   for (int64_t first = 0; first < test->count && status == SS_OK; first += batch) {
     const int64_t count = test->count - first < batch ? test->count - first : batch;
     memcpy(ss_plan_data(net.plan, net.features), test->values + first * test->dim,
            (size_t)(count * test->dim) * sizeof(float));
     status = ss_plan_run(net.plan, 0, error);
-    const float *logits = ss_plan_data(net.plan, net.logits);
-    for (int64_t i = 0; i < count && status == SS_OK; i++) {
-      const int label = test->labels[first + i];
-      if (label < 0 || label >= classes) {
-        continue;
-      }
-      const int rank = rank_of(logits + i * classes, classes, label);
-      first_right += rank < 1;
-      five_right += rank < 5;
+    if (status == SS_OK) {
+      ss_topk_add(&topk, ss_plan_data(net.plan, net.logits), test->labels + first, count, classes);
     }
   }
-  result->top1 = 100.0 * (double)first_right / (double)test->count;
-  result->top5 = 100.0 * (double)five_right / (double)test->count;
+  result->top1 = ss_topk_top1(&topk);
+  result->top5 = ss_topk_top5(&topk);
   close_classifier(&net);
   return status;
 }
