@@ -297,7 +297,7 @@ const ss_command ss_command_finetune = {
     .more =
         "A new linear classifier stands behind the averaged output; every layer is trained, or what follows the\n"
         "layer that --freeze-to names. Frozen layers do not change, their norms' statistics included; what follows\n"
-        "is drawn anew unless --reinit 0. Freezing to the last layer leaves the classifier: a linear probe that\n"
+        "is drawn anew unless --reinit=0. Freezing to the last layer leaves the classifier: a linear probe that\n"
         "sees random views. Beside it stand the same network untrained, and untrained with every layer scaled to\n"
         "unit variance on the data. SGD; views above 64 px are random crops of 8 to 100 % of a picture, up to 64 px\n"
         "shifts by up to an eighth; both are mirrored half of the time.\n\n"
