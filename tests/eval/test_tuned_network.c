@@ -136,13 +136,13 @@ static void steps_equal_pytorch(void **unused) {
 /* ---- freezing ---- */
 
 /* Values of all parameters, one after the other; freed with free(). */
-static char *snapshot(const ss_parameters *parameters, size_t *bytes) {
-  *bytes = 0;
+static char *snapshot(const ss_parameters *parameters) {
+  size_t bytes = 1;
   for (size_t i = 0; i < ss_parameters_count(parameters); i++) {
     const ss_parameter *parameter = ss_parameters_at(parameters, i);
-    *bytes += (size_t)parameter->count * ss_dtype_size(parameter->dtype);
+    bytes += (size_t)parameter->count * ss_dtype_size(parameter->dtype);
   }
-  char *copy = malloc(*bytes), *to = copy;
+  char *copy = malloc(bytes), *to = copy;
   assert_non_null(copy);
   for (size_t i = 0; i < ss_parameters_count(parameters); i++) {
     const ss_parameter *parameter = ss_parameters_at(parameters, i);
@@ -171,8 +171,7 @@ static void check_frozen(const char *name, int layers, const char *frozen, int w
   fill_batch(&network, &options);
   assert_int_equal(count_nodes(network.plan, "convolution_backward_weight"), weight_gradients);
   assert_int_equal(count_nodes(network.plan, "convolution_backward_data"), data_gradients);
-  size_t bytes = 0;
-  char *before = snapshot(network.model->parameters, &bytes);
+  char *before = snapshot(network.model->parameters);
   step(&network, 0.1f);
   const char *at = before;
   int kept = 0;
