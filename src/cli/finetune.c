@@ -207,7 +207,7 @@ static ss_status write_network(const comparison *compare, const ss_model *tuned,
   SS_TRY(ss_folder_make(compare->out, error));
   SS_TRY(write_classifier(compare, tuned, error));
   SS_TRY(ss_path_join(&path, compare->out, "backbone.safetensors", error));
-  const ss_status status = ss_model_write(path, tuned->parameters, "backbone.", &tuned->backbone, false, error);
+  const ss_status status = ss_model_write(path, tuned->parameters, "backbone.", &tuned->backbone, SS_STORED_F32, error);
   free(path);
   return status;
 }

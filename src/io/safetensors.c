@@ -3,6 +3,7 @@
 
 #include "base/bfloat16.h"
 #include "base/file.h"
+#include "base/float16.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -352,21 +353,6 @@ ss_status ss_safetensors_read(const ss_safetensors *file, const ss_safetensors_t
   return read_at(file, tensor->offset, out, (size_t)tensor->bytes, error);
 }
 
-/* IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
-static float half_to_float(uint16_t half) {
-  const int exponent = half >> 10 & 31;
-  const int fraction = half & 1023;
-  float value;
-  if (exponent == 31) {
-    value = fraction ? NAN : INFINITY;
-  } else if (exponent == 0) {
-    value = ldexpf((float)fraction, -24);
-  } else {
-    value = ldexpf((float)(fraction + 1024), exponent - 25);
-  }
-  return half & 0x8000 ? -value : value;
-}
-
 static void convert(ss_safetensors_dtype dtype, const unsigned char *bytes, size_t count, float *out) {
   const size_t size = ss_safetensors_dtype_size(dtype);
   for (size_t i = 0; i < count; i++) {
@@ -377,7 +363,7 @@ static void convert(ss_safetensors_dtype dtype, const unsigned char *bytes, size
     } else {
       uint16_t value;
       memcpy(&value, bytes + i * size, sizeof value);
-      out[i] = dtype == SS_SAFETENSORS_BF16 ? ss_bf16_to_float(value) : half_to_float(value);
+      out[i] = dtype == SS_SAFETENSORS_BF16 ? ss_bf16_to_float(value) : ss_f16_to_float(value);
     }
   }
 }

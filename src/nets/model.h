@@ -4,6 +4,10 @@
 
 #include "nets/backbone.h"
 
+/* How a file stores weights; running statistics are always float32: they are few, and a variance should not lose bits.
+ */
+typedef enum ss_stored_weights { SS_STORED_F32, SS_STORED_F16, SS_STORED_BF16 } ss_stored_weights;
+
 /* The parameters are named "backbone. ..."; arch is owned. */
 typedef struct ss_model {
   ss_parameters *parameters;
@@ -28,9 +32,13 @@ ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **ou
  * loads with strict=True (fc replaced by an identity): what a run's backbone.safetensors is. Of a split backbone,
  * torchvision's network of half the width loads what begins with "lightness." and what begins with "colour.",
  * and with layer norms one whose norms are that. Architecture, stem, width, size, input, norm and pre-processing go
- * into the metadata. `half` stores bfloat16. */
+ * into the metadata. SS_FAILED for a weight beyond float16's 65504, where that is asked for. */
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
-                         const ss_backbone_options *backbone, bool half, ss_error *error);
+                         const ss_backbone_options *backbone, ss_stored_weights weights, ss_error *error);
+
+/* For files of models: `count` weights of the parameter rounded to 16 bits; SS_FAILED, naming it, for one that is
+ * beyond float16. */
+ss_status ss_weights_round(const ss_parameter *parameter, ss_stored_weights weights, uint16_t *out, ss_error *error);
 
 /* Writes a backbone with a linear classifier behind its output, parameters "fc.weight" (classes, D) and "fc.bias" of
  * the model's store: torchvision's ResNets load all of it with strict=True. The names of the classes (class_count) go

@@ -1,9 +1,11 @@
 #include "base/bfloat16.h"
+#include "base/float16.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "nets/model_file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,24 +29,32 @@ bool ss_model_stem_find(const char *name, ss_stem *stem) {
 typedef struct writing {
   ss_safetensors_entry *entries;
   size_t count;
-  ss_bf16 **halves; /* one a parameter; NULL where it is written as it is */
+  uint16_t **halves; /* one a parameter; NULL where it is written as it is */
 } writing;
 
-/* Running statistics stay float32: they are few, and a variance should not lose bits. */
-static ss_status add_half(writing *file, const ss_parameter *parameter, ss_error *error) {
-  ss_bf16 *half = NULL;
-  SS_TRY(ss_alloc((void **)&half, (size_t)parameter->count, sizeof *half, parameter->name, error));
+ss_status ss_weights_round(const ss_parameter *parameter, ss_stored_weights weights, uint16_t *out, ss_error *error) {
   const float *values = parameter->value;
   for (int64_t i = 0; i < parameter->count; i++) {
-    half[i] = ss_bf16_from_float(values[i]);
+    out[i] = weights == SS_STORED_BF16 ? ss_bf16_from_float(values[i]) : ss_f16_from_float(values[i]);
+    if (weights == SS_STORED_F16 && fabsf(values[i]) > SS_F16_MAX) {
+      return ss_fail(error, SS_FAILED, "%s has a weight of %g, beyond float16's 65504; store bfloat16 or float32",
+                     parameter->name, (double)values[i]);
+    }
   }
-  file->halves[file->count] = half;
-  file->entries[file->count].dtype = SS_SAFETENSORS_BF16;
-  file->entries[file->count].data = half;
   return SS_OK;
 }
 
-static ss_status add(writing *file, const ss_parameter *parameter, const char *name, bool half, ss_error *error) {
+static ss_status add_half(writing *file, const ss_parameter *parameter, ss_stored_weights weights, ss_error *error) {
+  uint16_t *half = NULL;
+  SS_TRY(ss_alloc((void **)&half, (size_t)parameter->count, sizeof *half, parameter->name, error));
+  file->halves[file->count] = half;
+  file->entries[file->count].dtype = weights == SS_STORED_BF16 ? SS_SAFETENSORS_BF16 : SS_SAFETENSORS_F16;
+  file->entries[file->count].data = half;
+  return ss_weights_round(parameter, weights, half, error);
+}
+
+static ss_status add(writing *file, const ss_parameter *parameter, const char *name, ss_stored_weights weights,
+                     ss_error *error) {
   ss_safetensors_entry *entry = &file->entries[file->count];
   const bool counter = parameter->dtype == SS_I64;
   *entry = (ss_safetensors_entry){.name = name,
@@ -52,11 +62,12 @@ static ss_status add(writing *file, const ss_parameter *parameter, const char *n
                                   .rank = counter ? 0 : parameter->shape.rank, /* PyTorch's counters have no axis */
                                   .data = parameter->value};
   memcpy(entry->dims, parameter->shape.dims, (size_t)entry->rank * sizeof *entry->dims);
-  if (half && !counter && (parameter->flags & SS_TRAINABLE)) {
-    SS_TRY(add_half(file, parameter, error));
+  ss_status status = SS_OK;
+  if (weights != SS_STORED_F32 && !counter && (parameter->flags & SS_TRAINABLE)) {
+    status = add_half(file, parameter, weights, error);
   }
   file->count++;
-  return SS_OK;
+  return status;
 }
 
 void ss_model_write_triple(const float values[3], char text[SS_MODEL_TRIPLE]) {
@@ -82,12 +93,12 @@ static void close_writing(writing *file) {
 }
 
 /* Adds the parameters whose names start with `prefix`, without its first `dropped` characters. */
-static ss_status add_all(writing *file, const ss_parameters *parameters, const char *prefix, size_t dropped, bool half,
-                         ss_error *error) {
+static ss_status add_all(writing *file, const ss_parameters *parameters, const char *prefix, size_t dropped,
+                         ss_stored_weights weights, ss_error *error) {
   for (size_t i = 0; i < ss_parameters_count(parameters); i++) {
     const ss_parameter *parameter = ss_parameters_at(parameters, i);
     if (strncmp(parameter->name, prefix, strlen(prefix)) == 0) {
-      SS_TRY(add(file, parameter, parameter->name + dropped, half, error));
+      SS_TRY(add(file, parameter, parameter->name + dropped, weights, error));
     }
   }
   return SS_OK;
@@ -117,11 +128,11 @@ static ss_status write_entries(const char *path, const writing *file, const ss_b
 }
 
 ss_status ss_model_write(const char *path, const ss_parameters *parameters, const char *prefix,
-                         const ss_backbone_options *backbone, bool half, ss_error *error) {
+                         const ss_backbone_options *backbone, ss_stored_weights weights, ss_error *error) {
   writing file = {0};
   ss_status status = open_writing(&file, parameters, path, error);
   if (status == SS_OK) {
-    status = add_all(&file, parameters, prefix, strlen(prefix), half, error);
+    status = add_all(&file, parameters, prefix, strlen(prefix), weights, error);
   }
   if (status == SS_OK && file.count == 0) {
     status = ss_fail(error, SS_FAILED, "nothing to write to %s: no parameter is named %s...", path, prefix);
@@ -148,10 +159,10 @@ ss_status ss_classifier_write(const char *path, const ss_model *model, const cha
     status = open_writing(&file, model->parameters, path, error);
   }
   if (status == SS_OK) {
-    status = add_all(&file, model->parameters, "backbone.", strlen("backbone."), false, error);
+    status = add_all(&file, model->parameters, "backbone.", strlen("backbone."), SS_STORED_F32, error);
   }
   if (status == SS_OK) {
-    status = add_all(&file, model->parameters, "fc.", 0, false, error);
+    status = add_all(&file, model->parameters, "fc.", 0, SS_STORED_F32, error);
   }
   if (status == SS_OK) {
     status = write_entries(path, &file, &model->backbone, names.data, error);

@@ -16,16 +16,26 @@
 
 enum { ir_version = 8, operator_set = 17 };
 
-/* What a tensor of the graph is called: images, the parameter's name without "backbone.", tN. */
-static char *name_of(ss_onnx_writer *w, const ss_tensor *tensor) {
+/* Whether the parameter is stored as float16; running statistics are not. */
+static bool is_half(const ss_onnx_writer *w, const ss_parameter *parameter) {
+  return w->half && parameter->dtype == SS_F32 && (parameter->flags & SS_TRAINABLE) != 0;
+}
+
+/* The parameter's name without "backbone.". */
+static const char *parameter_name(const ss_parameter *parameter) {
   static const char prefix[] = "backbone.";
-  char name[32];
+  return strncmp(parameter->name, prefix, strlen(prefix)) == 0 ? parameter->name + strlen(prefix) : parameter->name;
+}
+
+/* What a tensor of the graph is called: images, the parameter's name (with _f32 behind it what it was cast to), tN. */
+static char *name_of(ss_onnx_writer *w, const ss_tensor *tensor) {
+  char name[512];
   if (tensor->kind == SS_TENSOR_INPUT) {
     return ss_onnx_text(w, "images");
   }
   if (tensor->kind == SS_TENSOR_PARAMETER && tensor->parameter) {
-    const char *full = tensor->parameter->name;
-    return ss_onnx_text(w, strncmp(full, prefix, strlen(prefix)) == 0 ? full + strlen(prefix) : full);
+    snprintf(name, sizeof name, "%s%s", parameter_name(tensor->parameter), is_half(w, tensor->parameter) ? "_f32" : "");
+    return ss_onnx_text(w, name);
   }
   snprintf(name, sizeof name, "t%d", tensor->id);
   return ss_onnx_text(w, name);
@@ -152,10 +162,28 @@ static bool write_node(ss_onnx_writer *w, const ss_node *node) {
 
 /* ---- the model ---- */
 
+/* The weight in float16, and a node that casts it. */
+static void write_half(ss_onnx_writer *w, const ss_tensor *tensor) {
+  const ss_parameter *parameter = tensor->parameter;
+  const size_t bytes = (size_t)parameter->count * sizeof(uint16_t);
+  uint16_t *half = ss_onnx_take(w, bytes);
+  if (!half) {
+    return;
+  }
+  w->status = ss_weights_round(parameter, SS_STORED_F16, half, w->error);
+  char *name = ss_onnx_text(w, parameter_name(parameter));
+  if (name) {
+    ss_onnx_add_tensor(w, name, ss_onnx_float16, tensor->shape.rank, tensor->shape.dims, half, bytes);
+    ss_onnx_set_int(w, ss_onnx_add_node(w, "Cast", 1, &name, name_of(w, tensor)), "to", ss_onnx_float);
+  }
+}
+
 static void write_parameters(ss_onnx_writer *w, const ss_graph *graph) {
-  for (size_t i = 0; i < graph->tensor_count; i++) {
+  for (size_t i = 0; i < graph->tensor_count && w->status == SS_OK; i++) {
     const ss_tensor *tensor = graph->tensors[i];
-    if (tensor->parameter && tensor->dtype == SS_F32) { /* counters are no operator's */
+    if (tensor->parameter && is_half(w, tensor->parameter)) {
+      write_half(w, tensor);
+    } else if (tensor->parameter && tensor->dtype == SS_F32) { /* counters are no operator's */
       ss_onnx_add_tensor(w, name_of(w, tensor), ss_onnx_float, tensor->shape.rank, tensor->shape.dims,
                          tensor->parameter->value, (size_t)tensor->parameter->count * sizeof(float));
     }
@@ -163,6 +191,7 @@ static void write_parameters(ss_onnx_writer *w, const ss_graph *graph) {
 }
 
 static void write_graph(ss_onnx_writer *w, const ss_graph *graph, const ss_model *model, const ss_tensor *output) {
+  write_parameters(w, graph);
   for (size_t i = 0; i < graph->node_count && w->status == SS_OK; i++) {
     const ss_operation operation = graph->nodes[i]->operation;
     if (!write_node(w, graph->nodes[i]) && w->status == SS_OK) {
@@ -170,7 +199,6 @@ static void write_graph(ss_onnx_writer *w, const ss_graph *graph, const ss_model
                           ss_operation_define(operation)->name);
     }
   }
-  write_parameters(w, graph);
   char *last = name_of(w, output);
   ss_onnx_add_node(w, "Identity", 1, &last, ss_onnx_text(w, "features"));
   const int64_t size = model->backbone.size;
@@ -226,7 +254,7 @@ static ss_status save(ss_onnx_writer *w, const char *path, const ss_model *model
   return status;
 }
 
-ss_status ss_onnx_write(const char *path, const ss_model *model, ss_error *error) {
+ss_status ss_onnx_write(const char *path, const ss_model *model, bool half, ss_error *error) {
   const int size = model->backbone.size;
   const ss_graph_options options = {.compute = SS_F32, .training = false, .seed = 0};
   ss_graph *graph = ss_graph_new(model->parameters, &options);
@@ -238,7 +266,7 @@ ss_status ss_onnx_write(const char *path, const ss_model *model, ss_error *error
   const ss_tensor *output = ss_backbone_build(graph, images, &model->backbone).output;
   ss_graph_pop_scope(graph);
   ss_status status = ss_graph_status(graph, error);
-  ss_onnx_writer w = {.graph = ONNX__GRAPH__INIT, .status = SS_OK, .error = error};
+  ss_onnx_writer w = {.graph = ONNX__GRAPH__INIT, .half = half, .status = SS_OK, .error = error};
   if (status == SS_OK) {
     write_graph(&w, graph, model, output);
     status = save(&w, path, model);

@@ -5,8 +5,9 @@
 #include "base/status.h"
 
 #include <onnx.pb-c.h>
+#include <stdbool.h>
 
-enum { ss_onnx_float = 1, ss_onnx_int64 = 7 }; /* a tensor's data_type */
+enum { ss_onnx_float = 1, ss_onnx_int64 = 7, ss_onnx_float16 = 10 }; /* a tensor's data_type */
 
 /* Everything that the graph points to is in `blocks`. After a mistake, which is the first and kept, functions do
  * nothing and may return NULL. */
@@ -16,6 +17,7 @@ typedef struct ss_onnx_writer {
   void **blocks;
   size_t block_count, block_capacity;
   int constants;
+  bool half; /* weights are float16 */
   ss_status status;
   ss_error *error;
 } ss_onnx_writer;

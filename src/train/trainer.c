@@ -55,7 +55,7 @@ static ss_status save(ss_session *session, const char *out, ss_error *error) {
   char *path = NULL;
   SS_TRY(ss_run_path(out, "backbone.safetensors", &path, error));
   const ss_status status =
-      ss_model_write(path, session->parameters, "backbone.", &session->task.backbone, false, error);
+      ss_model_write(path, session->parameters, "backbone.", &session->task.backbone, SS_STORED_F32, error);
   free(path);
   return status;
 }

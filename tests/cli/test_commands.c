@@ -291,6 +291,16 @@ static void embeds_and_exports(void **unused) {
   assert_int_equal(stat(at("m.safetensors"), &whole), 0);
   assert_int_equal(stat(at("h.safetensors"), &half), 0);
   assert_true(half.st_size < whole.st_size * 2 / 3);
+  expect(run("knn", at("h.safetensors"), at("pets"), NULL), 0);
+  expect(run("export", at("m.safetensors"), "-o", at("b.safetensors"), "--bf16", NULL), 0);
+  expect(run("export", at("m.safetensors"), "-o", at("m.onnx"), NULL), 0);
+  expect(run("export", at("m.safetensors"), "-o", at("h.onnx"), "--half", NULL), 0);
+  assert_int_equal(stat(at("m.onnx"), &whole), 0);
+  assert_int_equal(stat(at("h.onnx"), &half), 0);
+  assert_true(half.st_size < whole.st_size * 2 / 3);
+  expect(run("export", at("m.safetensors"), "-o", at("b.onnx"), "--bf16", NULL), 2);
+  expect_told("float16 by --half");
+  expect(run("export", at("m.safetensors"), "-o", at("b.safetensors"), "--bf16", "--half", NULL), 2);
 }
 
 static void same_bytes(const char *a, const char *b) {

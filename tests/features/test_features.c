@@ -207,7 +207,7 @@ static void shows_a_model_its_input(void **unused) {
       assert_true(i >= 2 || (fabsf(pixel[0]) < 1.001f && fabsf(pixel[1]) < 1.001f && fabsf(pixel[2]) < 1.001f));
     }
     ss_features features = extract(model, source, &options);
-    support_ok(ss_model_write(path, model->parameters, "backbone.", &model->backbone, false, &error), &error);
+    support_ok(ss_model_write(path, model->parameters, "backbone.", &model->backbone, SS_STORED_F32, &error), &error);
     ss_model *of_run = support_model(run), *of_file = support_model(path);
     ss_features from_run = extract(of_run, source, &options), from_file = extract(of_file, source, &options);
     assert_true(largest_difference(&features, &from_run) < 1e-4); /* kernels may be others */

@@ -318,7 +318,7 @@ static void content_loss_is_of_features(void **state) {
   const ss_backbone_options backbone = {.arch = "resnet18", .width = 4, .size = SIZE};
   ss_model *model = NULL;
   assert_int_equal(ss_model_open("random:resnet18?width=4&size=24", 0, 9, &model, NULL), SS_OK);
-  assert_int_equal(ss_model_write(path, model->parameters, "backbone.", &backbone, false, NULL), SS_OK);
+  assert_int_equal(ss_model_write(path, model->parameters, "backbone.", &backbone, SS_STORED_F32, NULL), SS_OK);
   snprintf(pairs, sizeof pairs, SMALL " loss=content content_scale=0.5 adversarial=0 content=%s", path);
   ss_parameters *parameters = ss_parameters_new(1);
   run g = {0};

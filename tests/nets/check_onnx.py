@@ -3,7 +3,7 @@
     python tests/nets/check_onnx.py PROGRAM [MODEL...]     (needs onnx, onnxruntime, numpy, Pillow, scikit-image)
 
 Pictures have the model's size, so that the test view is the picture itself. The largest difference, relative to the
-largest feature, must stay below 1e-4.
+largest feature, must stay below 1e-4; of export --half's too, beside the features of the float16 .safetensors.
 """
 
 import os
@@ -47,10 +47,18 @@ def as_input(pixels, meta):
     return np.repeat(lightness, 3, 3) if kind == "lightness" else np.concatenate([lightness, lab[..., 1:] / 110], 3)
 
 
-for model in models:
+def export(model, file, half):
+    subprocess.run([program, "export", model, "-o", file] + half, check=True, stdout=subprocess.DEVNULL)
+
+
+for model, half in [(model, half) for model in models for half in ([], ["--half"])]:
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, "model.onnx")
-        subprocess.run([program, "export", model, "-o", file], check=True, stdout=subprocess.DEVNULL)
+        export(model, file, half)
+        name = model
+        if half:
+            name = os.path.join(folder, "model.safetensors")
+            export(model, name, half)
         onnx.checker.check_model(file, full_check=True)
         session = onnxruntime.InferenceSession(file)
         meta = session.get_modelmeta().custom_metadata_map
@@ -61,10 +69,10 @@ for model in models:
         for i, picture in enumerate(pixels):
             Image.fromarray(picture).save(os.path.join(pictures, f"{i}.png"))
         features = os.path.join(folder, "features.npy")
-        subprocess.run([program, "embed", model, pictures, "-o", features], check=True, capture_output=True)
+        subprocess.run([program, "embed", name, pictures, "-o", features], check=True, capture_output=True)
         ours = np.load(features)
         images = as_input(pixels / 255, meta).transpose(0, 3, 1, 2).astype(np.float32)
         theirs = session.run(["features"], {"images": images})[0]
         difference = np.abs(ours - theirs).max() / np.abs(ours).max()
         assert ours.shape == theirs.shape and difference < 1e-4, (model, ours.shape, theirs.shape, difference)
-        print(f"{model}: {difference:.1e}")
+        print(f"{model} {' '.join(half)}: {difference:.1e}")

@@ -67,9 +67,9 @@ static void expect_refused(const char *name, int size, ss_status expected, const
 #define EXPECT_REFUSED(name, size, status, ...) \
   expect_refused(name, size, status, (const char *const[]){__VA_ARGS__, NULL})
 
-static void write_model(const char *path, const ss_model *model, bool half) {
+static void write_model(const char *path, const ss_model *model, ss_stored_weights weights) {
   ss_error error = {{0}};
-  if (ss_model_write(path, model->parameters, "backbone.", &model->backbone, half, &error) != SS_OK) {
+  if (ss_model_write(path, model->parameters, "backbone.", &model->backbone, weights, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
 }
@@ -124,7 +124,7 @@ static void what_is_written_reads_back(void **state) {
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ss_model *model = open_model(names[i], 0, 1);
     disturb(model);
-    write_model(path_of("a.safetensors"), model, false);
+    write_model(path_of("a.safetensors"), model, SS_STORED_F32);
     ss_model *read = open_model(path_of("a.safetensors"), 0, 2);
     assert_string_equal(read->backbone.arch, model->arch);
     assert_ptr_equal(read->backbone.arch, read->arch);
@@ -142,13 +142,12 @@ static void what_is_written_reads_back(void **state) {
   }
 }
 
-static void half_keeps_eight_bits(void **state) {
-  (void)state;
+static void check_half(ss_stored_weights weights, float tolerance) {
   ss_model *model = open_model("random:resnet18?width=4&size=32", 0, 1);
   disturb(model);
-  write_model(path_of("a.safetensors"), model, true);
+  write_model(path_of("a.safetensors"), model, weights);
   ss_model *read = open_model(path_of("a.safetensors"), 0, 2);
-  expect_equal(model, read, 1.0f / 256.0f);
+  expect_equal(model, read, tolerance);
   const char *statistic = "backbone.bn1.running_var";
   assert_memory_equal(ss_parameters_find(model->parameters, statistic)->value,
                       ss_parameters_find(read->parameters, statistic)->value, 4 * sizeof(float));
@@ -156,11 +155,18 @@ static void half_keeps_eight_bits(void **state) {
   ss_model_free(model);
 }
 
+/* To nearest: half of the last place of 8 and of 11 bits. */
+static void half_keeps_its_bits(void **state) {
+  (void)state;
+  check_half(SS_STORED_BF16, 1.0f / 256.0f);
+  check_half(SS_STORED_F16, 1.0f / 2048.0f);
+}
+
 static void a_run_folder_is_its_backbone(void **state) {
   (void)state;
   EXPECT_REFUSED(folder, 0, SS_FAILED, folder, "backbone.safetensors");
   ss_model *model = open_model("random:resnet18?width=4&size=32", 0, 5);
-  write_model(path_of("backbone.safetensors"), model, false);
+  write_model(path_of("backbone.safetensors"), model, SS_STORED_F32);
   ss_model *read = open_model(folder, 64, 0);
   expect_equal(model, read, 0.0f);
   assert_int_equal(read->backbone.size, 64); /* measured at another size it keeps its stem */
@@ -380,7 +386,7 @@ static void a_network_starts_from_a_file(void **state) {
   snprintf(path, sizeof path, "%s", path_of("a.safetensors"));
   ss_model *model = open_model("random:resnet18?width=4&size=32", 0, 1);
   ss_model *target = open_model("random:resnet18?width=4&size=32", 0, 2);
-  write_model(path, model, false);
+  write_model(path, model, SS_STORED_F32);
   ss_error error = {{0}};
   assert_int_equal(ss_model_initialize(path, target->parameters, "backbone.", &target->backbone, &error), SS_OK);
   expect_equal(model, target, 0.0f);
@@ -405,7 +411,7 @@ static void a_network_starts_from_a_file(void **state) {
   assert_int_equal(ss_model_initialize(path, model->parameters, "momentum.", &model->backbone, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "no place"));
   assert_int_equal(
-      ss_model_write(path_of("b.safetensors"), model->parameters, "momentum.", &model->backbone, false, &error),
+      ss_model_write(path_of("b.safetensors"), model->parameters, "momentum.", &model->backbone, SS_STORED_F32, &error),
       SS_FAILED);
   assert_false(ss_file_exists(path_of("b.safetensors")));
   ss_model_free(model);
@@ -414,7 +420,7 @@ static void a_network_starts_from_a_file(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_folder_is_its_backbone),
                                      cmocka_unit_test(what_is_written_reads_back),
-                                     cmocka_unit_test(half_keeps_eight_bits),
+                                     cmocka_unit_test(half_keeps_its_bits),
                                      cmocka_unit_test(the_same_seed_draws_the_same_weights),
                                      cmocka_unit_test(random_names_are_read_strictly),
                                      cmocka_unit_test(others_files_are_understood),

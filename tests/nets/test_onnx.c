@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/float16.h"
 #include "nets/onnx.h"
 
 #include <onnx.pb-c.h>
@@ -40,12 +41,12 @@ static ss_model *open_model(const char *name) {
 }
 
 /* The model written and read again; freed with onnx__model__free_unpacked. */
-static Onnx__Model *write_and_read(const ss_model *model) {
+static Onnx__Model *write_and_read(const ss_model *model, bool half) {
   char path[300], *bytes = NULL;
   size_t size = 0;
   ss_error error = {""};
   snprintf(path, sizeof path, "%s/model.onnx", folder);
-  if (ss_onnx_write(path, model, &error) != SS_OK ||
+  if (ss_onnx_write(path, model, half, &error) != SS_OK ||
       ss_file_read(path, (size_t)1 << 28, &bytes, &size, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
@@ -93,7 +94,7 @@ static void every_value_is_defined_before_it_is_used(void **state) {
                                       "random:vgg11_bn?width=4&size=32"};
   for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
     ss_model *model = open_model(names[k]);
-    Onnx__Model *file = write_and_read(model);
+    Onnx__Model *file = write_and_read(model, k % 2 == 1);
     const Onnx__Graph *graph = file->graph;
     for (size_t i = 0; i < graph->n_node; i++) {
       for (size_t j = 0; j < graph->node[i]->n_input; j++) {
@@ -112,7 +113,7 @@ static void every_value_is_defined_before_it_is_used(void **state) {
 static void weights_are_the_models(void **state) {
   (void)state;
   ss_model *model = open_model("random:resnet18?width=4&size=32");
-  Onnx__Model *file = write_and_read(model);
+  Onnx__Model *file = write_and_read(model, false);
   const Onnx__Graph *graph = file->graph;
   assert_int_equal(count_of(graph, "Conv"), 20);
   assert_int_equal(count_of(graph, "BatchNormalization"), 20);
@@ -140,6 +141,61 @@ static void weights_are_the_models(void **state) {
   ss_model_free(model);
 }
 
+/* Weights in float16, each cast where it is used; running statistics as they are. */
+static void half_is_half_the_size(void **state) {
+  (void)state;
+  ss_model *model = open_model("random:resnet18?width=4&size=32");
+  Onnx__Model *file = write_and_read(model, true);
+  const Onnx__Graph *graph = file->graph;
+  int casts = 0;
+  for (size_t i = 0; i < ss_parameters_count(model->parameters); i++) {
+    const ss_parameter *parameter = ss_parameters_at(model->parameters, i);
+    const Onnx__Tensor *tensor = find_initializer(graph, parameter->name + strlen("backbone."));
+    if (parameter->dtype != SS_F32 || !(parameter->flags & SS_TRAINABLE)) {
+      assert_true(parameter->dtype != SS_F32 || (tensor && tensor->data_type == 1));
+      continue;
+    }
+    assert_non_null(tensor);
+    assert_int_equal(tensor->data_type, 10);
+    assert_int_equal(tensor->raw_data.len, (size_t)parameter->count * 2);
+    for (int64_t k = 0; k < parameter->count; k++) {
+      ss_f16 half;
+      memcpy(&half, tensor->raw_data.data + 2 * k, sizeof half);
+      assert_int_equal(half, ss_f16_from_float(((const float *)parameter->value)[k]));
+    }
+    casts++;
+  }
+  assert_int_equal(casts, 60); /* 20 convolutions, 20 norms */
+  assert_int_equal(count_of(graph, "Cast"), casts);
+  for (size_t i = 0; i < graph->n_node; i++) {
+    if (strcmp(graph->node[i]->op_type, "Conv") == 0) {
+      const char *weight = graph->node[i]->input[1];
+      assert_string_equal(weight + strlen(weight) - strlen("weight_f32"), "weight_f32");
+    }
+  }
+  onnx__model__free_unpacked(file, NULL);
+  ss_model_free(model);
+}
+
+static void a_weight_beyond_float16_is_told(void **state) {
+  (void)state;
+  ss_model *model = open_model("random:resnet18?width=4&size=32");
+  ((float *)ss_parameters_find(model->parameters, "backbone.layer1.0.conv1.weight")->value)[3] = -70000.0f;
+  char path[300];
+  snprintf(path, sizeof path, "%s/model", folder);
+  ss_error error = {""};
+  assert_int_equal(ss_onnx_write(path, model, true, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "layer1.0.conv1.weight has a weight of -70000"));
+  error.message[0] = '\0';
+  assert_int_equal(ss_model_write(path, model->parameters, "backbone.", &model->backbone, SS_STORED_F16, &error),
+                   SS_FAILED);
+  assert_non_null(strstr(error.message, "65504"));
+  assert_false(ss_file_exists(path));
+  assert_int_equal(ss_onnx_write(path, model, false, &error), SS_OK);
+  assert_int_equal(remove(path), 0);
+  ss_model_free(model);
+}
+
 static const char *property(const Onnx__Model *file, const char *key) {
   for (size_t i = 0; i < file->n_metadata_props; i++) {
     if (strcmp(file->metadata_props[i]->key, key) == 0) {
@@ -153,7 +209,7 @@ static const char *property(const Onnx__Model *file, const char *key) {
 static void the_file_says_how_to_use_it(void **state) {
   (void)state;
   ss_model *model = open_model("random:resnet18?width=4&size=40&input=lightness");
-  Onnx__Model *file = write_and_read(model);
+  Onnx__Model *file = write_and_read(model, false);
   const Onnx__Shape *in = file->graph->input[0]->type->tensor_type->shape;
   const Onnx__Shape *out = file->graph->output[0]->type->tensor_type->shape;
   assert_string_equal(file->graph->input[0]->name, "images");
@@ -174,14 +230,17 @@ static void a_place_that_cannot_be_written_is_told(void **state) {
   (void)state;
   ss_model *model = open_model("random:resnet18?width=4&size=32");
   ss_error error = {""};
-  assert_int_equal(ss_onnx_write("/no/such/folder/model.onnx", model, &error), SS_FAILED);
+  assert_int_equal(ss_onnx_write("/no/such/folder/model.onnx", model, false, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "/no/such/folder"));
   ss_model_free(model);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_value_is_defined_before_it_is_used), cmocka_unit_test(weights_are_the_models),
-      cmocka_unit_test(the_file_says_how_to_use_it), cmocka_unit_test(a_place_that_cannot_be_written_is_told)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_value_is_defined_before_it_is_used),
+                                     cmocka_unit_test(weights_are_the_models),
+                                     cmocka_unit_test(half_is_half_the_size),
+                                     cmocka_unit_test(a_weight_beyond_float16_is_told),
+                                     cmocka_unit_test(the_file_says_how_to_use_it),
+                                     cmocka_unit_test(a_place_that_cannot_be_written_is_told)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -75,7 +75,7 @@ static ss_model *open_half(const ss_model *model, const char *prefix, const char
   plain.split = false;
   ss_model *half = NULL;
   ss_error error = {{0}};
-  must(ss_model_write(path, model->parameters, prefix, &plain, false, &error), &error);
+  must(ss_model_write(path, model->parameters, prefix, &plain, SS_STORED_F32, &error), &error);
   must(ss_model_open(path, 0, 0, &half, &error), &error);
   return half;
 }
