@@ -37,6 +37,16 @@ uint64_t ss_file_writer_size(const ss_file_writer *writer);
  * left. */
 ss_status ss_file_writer_commit(ss_file_writer **writer, ss_error *error);
 
+/* Makes what was written so far survive a power failure, under the temporary name. */
+ss_status ss_file_writer_sync(ss_file_writer *writer, ss_error *error);
+
+/* Ends the writing for now, and takes it up again: what was written stays under the temporary name, also when the
+ * process dies. Going on keeps the first `size` bytes and appends; SS_FAILED where nothing is left or less than that.
+ */
+void ss_file_writer_leave(ss_file_writer **writer); /* frees it and sets *writer to NULL; a NULL *writer is fine */
+ss_status ss_file_writer_resume(ss_file_writer **writer, const char *path, uint64_t size, ss_file_durability durability,
+                                ss_error *error);
+
 /* Throws away what was written, frees the writer and sets *writer to NULL; a NULL *writer is fine. */
 void ss_file_writer_abandon(ss_file_writer **writer);
 

@@ -21,6 +21,8 @@ struct ss_file_writer {
   int failed; /* errno of the first write that failed, 0 while none did */
 };
 
+enum { temporary_room = 16 }; /* for what follows the path in the temporary name */
+
 static void free_writer(ss_file_writer *writer) {
   free(writer->path);
   free(writer->temporary);
@@ -83,8 +85,34 @@ static int open_temporary(char *temporary, size_t size, const char *path) {
   return -1;
 }
 
-ss_status ss_file_writer_open(ss_file_writer **writer, const char *path, ss_file_durability durability,
-                              ss_error *error) {
+/* Opens what a writer of `path` has left behind, for this writer alone, cut to `keep` bytes. -1 with errno set; EAGAIN:
+ * there is less. */
+static int open_left(const char *temporary, uint64_t keep) {
+  const int file = open(temporary, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) {
+    return -1;
+  }
+  struct stat info;
+  int why = 0;
+  if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    why = EBUSY;
+  } else if (fstat(file, &info) != 0) {
+    why = errno;
+  } else if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size < keep) {
+    why = EAGAIN;
+  } else if (ftruncate(file, (off_t)keep) != 0) {
+    why = errno;
+  }
+  if (why != 0) {
+    close(file);
+    errno = why;
+    return -1;
+  }
+  return file;
+}
+
+/* A writer without a stream yet: its paths. */
+static ss_status new_writer(ss_file_writer **writer, const char *path, ss_file_durability durability, ss_error *error) {
   *writer = NULL;
   ss_file_writer *made = calloc(1, sizeof *made);
   if (!made) {
@@ -96,26 +124,70 @@ ss_status ss_file_writer_open(ss_file_writer **writer, const char *path, ss_file
     free_writer(made);
     return status;
   }
-  const size_t size = strlen(made->path) + 16;
+  const size_t size = strlen(made->path) + temporary_room;
   made->temporary = malloc(size);
   if (!made->temporary) {
     free_writer(made);
     return ss_fail_memory(error, size, "a path");
   }
-  const int file = open_temporary(made->temporary, size, made->path);
-  if (file < 0) {
+  snprintf(made->temporary, size, "%s.tmp", made->path);
+  *writer = made;
+  return SS_OK;
+}
+
+/* Takes the opened file over; closes it on an error. */
+static ss_status attach(ss_file_writer *writer, int file, ss_error *error) {
+  writer->stream = fdopen(file, "r+b");
+  if (!writer->stream) {
     const int why = errno;
-    free_writer(made);
-    return ss_fail_file(error, "write", path, why);
-  }
-  made->stream = fdopen(file, "r+b");
-  if (!made->stream) {
-    const int why = errno;
-    unlink(made->temporary);
     close(file);
-    free_writer(made);
-    return ss_fail_file(error, "write", path, why);
+    return ss_fail_file(error, "write", writer->path, why);
   }
+  return SS_OK;
+}
+
+ss_status ss_file_writer_open(ss_file_writer **writer, const char *path, ss_file_durability durability,
+                              ss_error *error) {
+  ss_file_writer *made = NULL;
+  *writer = NULL;
+  SS_TRY(new_writer(&made, path, durability, error));
+  const int file = open_temporary(made->temporary, strlen(made->path) + temporary_room, made->path);
+  ss_status status = file < 0 ? ss_fail_file(error, "write", path, errno) : attach(made, file, error);
+  if (status != SS_OK) {
+    if (file >= 0) {
+      unlink(made->temporary);
+    }
+    free_writer(made);
+    return status;
+  }
+  *writer = made;
+  return SS_OK;
+}
+
+ss_status ss_file_writer_resume(ss_file_writer **writer, const char *path, uint64_t size, ss_file_durability durability,
+                                ss_error *error) {
+  ss_file_writer *made = NULL;
+  *writer = NULL;
+  SS_TRY(new_writer(&made, path, durability, error));
+  const int file = open_left(made->temporary, size);
+  ss_status status = SS_OK;
+  if (file < 0 && (errno == ENOENT || errno == EAGAIN)) {
+    status = ss_fail(error, SS_FAILED, "cannot go on with %s: %s; start anew", made->temporary,
+                     errno == ENOENT ? "it is not there" : "it is shorter than it was");
+  } else if (file < 0) {
+    status = ss_fail_file(error, "go on with", made->temporary, errno);
+  } else {
+    status = attach(made, file, error);
+  }
+  if (status == SS_OK && fseeko(made->stream, 0, SEEK_END) != 0) {
+    status = ss_fail_file(error, "go on with", made->temporary, errno);
+    fclose(made->stream);
+  }
+  if (status != SS_OK) {
+    free_writer(made);
+    return status;
+  }
+  made->size = size;
   *writer = made;
   return SS_OK;
 }
@@ -148,6 +220,13 @@ ss_status ss_file_writer_rewrite(ss_file_writer *writer, uint64_t offset, const 
     return writing_failed(writer, error);
   }
   return SS_OK;
+}
+
+ss_status ss_file_writer_sync(ss_file_writer *writer, ss_error *error) {
+  errno = 0;
+  return writer->failed || fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0
+             ? writing_failed(writer, error)
+             : SS_OK;
 }
 
 uint64_t ss_file_writer_size(const ss_file_writer *writer) {
@@ -199,6 +278,15 @@ ss_status ss_file_writer_commit(ss_file_writer **writer, ss_error *error) {
   }
   free_writer(ended);
   return status;
+}
+
+void ss_file_writer_leave(ss_file_writer **writer) {
+  ss_file_writer *ended = *writer;
+  *writer = NULL;
+  if (ended) {
+    fclose(ended->stream); /* whoever goes on says how much of it must be there */
+    free_writer(ended);
+  }
 }
 
 void ss_file_writer_abandon(ss_file_writer **writer) {

@@ -38,12 +38,18 @@ static ss_status stream(const ss_model *model, const ss_source *source, const ss
                         void *context, ss_error *error) {
   ss_picture_options reading = {.size = options->size ? options->size : model->backbone.size,
                                 .batch = ss_frozen_batch(options->batch, subset->count),
+                                .first = options->first,
                                 .threads = options->threads ? options->threads : ss_system_processors(),
                                 .max_bad = options->max_bad,
                                 .bad = options->bad};
   ss_backbone_options backbone = model->backbone;
   backbone.size = reading.size;
   SS_TRY(ss_backbone_check(&backbone, error));
+  if (reading.first < 0 || reading.first % reading.batch != 0 ||
+      (reading.first > 0 && reading.first >= (int64_t)subset->count)) {
+    return ss_fail(error, SS_FAILED, "features cannot begin at row %lld of %u in batches of %d",
+                   (long long)reading.first, subset->count, reading.batch);
+  }
   const ss_frozen_options planning = {.layers = layers,
                                       .count = layer_count,
                                       .batch = reading.batch,

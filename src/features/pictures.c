@@ -77,6 +77,7 @@ static ss_status start_loader(ss_pictures *pictures, const ss_source *source, co
   loading.bad = tell_bad;
   loading.context = pictures;
   loading.threads = pictures->options.threads;
+  loading.start_step = (uint32_t)(pictures->options.first / pictures->options.batch);
   loading.end_epoch = 1;
   loading.cache_bytes = 0;
   loading.max_bad = pictures->options.max_bad;

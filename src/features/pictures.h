@@ -6,9 +6,10 @@
 #include "nets/model.h"
 
 typedef struct ss_picture_options {
-  int size;    /* pixels a side */
-  int batch;   /* pictures at a time */
-  int threads; /* of the loader; at least 1 */
+  int size;      /* pixels a side */
+  int batch;     /* pictures at a time */
+  int threads;   /* of the loader; at least 1 */
+  int64_t first; /* pictures before it are left out: a multiple of the batch, less than there are */
   double max_bad;
   ss_loader_bad bad; /* with a NULL context; may be NULL */
 } ss_picture_options;

@@ -39,11 +39,12 @@ static void format_header(const ss_npy_writer *writer, char header[our_header + 
   snprintf(header + prefix, our_header - prefix + 1, "%-*s\n", our_header - prefix - 1, text);
 }
 
-ss_status ss_npy_writer_open(ss_npy_writer **writer, const char *path, ss_npy_dtype dtype, int64_t columns,
-                             ss_error *error) {
+/* A writer without its file yet. */
+static ss_status new_writer(ss_npy_writer **writer, const char *path, ss_npy_dtype dtype, int64_t columns, int64_t rows,
+                            ss_error *error) {
   *writer = NULL;
-  if (columns < 0 || columns > INT64_MAX / 8) {
-    return ss_fail(error, SS_FAILED, "cannot write %s: %" PRId64 " columns", path, columns);
+  if (columns < 0 || columns > INT64_MAX / 8 || rows < 0 || rows > INT64_MAX / 8 / (columns > 0 ? columns : 1)) {
+    return ss_fail(error, SS_FAILED, "cannot write %s: %" PRId64 " columns, %" PRId64 " rows", path, columns, rows);
   }
   ss_npy_writer *made = calloc(1, sizeof *made);
   if (!made) {
@@ -51,18 +52,48 @@ ss_status ss_npy_writer_open(ss_npy_writer **writer, const char *path, ss_npy_dt
   }
   made->dtype = dtype;
   made->columns = columns;
-  ss_status status = ss_file_writer_open(&made->file, path, SS_FILE_SYNCED, error);
-  if (status == SS_OK) {
-    char header[our_header + 1];
-    format_header(made, header);
-    status = ss_file_writer_write(made->file, header, our_header, error);
-  }
-  if (status != SS_OK) {
-    ss_npy_writer_abandon(&made);
-    return status;
-  }
+  made->rows = rows;
   *writer = made;
   return SS_OK;
+}
+
+ss_status ss_npy_writer_open(ss_npy_writer **writer, const char *path, ss_npy_dtype dtype, int64_t columns,
+                             ss_error *error) {
+  SS_TRY(new_writer(writer, path, dtype, columns, 0, error));
+  ss_status status = ss_file_writer_open(&(*writer)->file, path, SS_FILE_SYNCED, error);
+  if (status == SS_OK) {
+    char header[our_header + 1];
+    format_header(*writer, header);
+    status = ss_file_writer_write((*writer)->file, header, our_header, error);
+  }
+  if (status != SS_OK) {
+    ss_npy_writer_abandon(writer);
+  }
+  return status;
+}
+
+ss_status ss_npy_writer_resume(ss_npy_writer **writer, const char *path, ss_npy_dtype dtype, int64_t columns,
+                               int64_t rows, ss_error *error) {
+  SS_TRY(new_writer(writer, path, dtype, columns, rows, error));
+  const uint64_t bytes = our_header + (uint64_t)rows * (uint64_t)(columns > 0 ? columns : 1) * 4;
+  const ss_status status = ss_file_writer_resume(&(*writer)->file, path, bytes, SS_FILE_SYNCED, error);
+  if (status != SS_OK) {
+    ss_npy_writer_leave(writer);
+  }
+  return status;
+}
+
+ss_status ss_npy_writer_sync(ss_npy_writer *writer, ss_error *error) {
+  return ss_file_writer_sync(writer->file, error);
+}
+
+void ss_npy_writer_leave(ss_npy_writer **writer) {
+  ss_npy_writer *ended = *writer;
+  *writer = NULL;
+  if (ended) {
+    ss_file_writer_leave(&ended->file);
+    free(ended);
+  }
 }
 
 ss_status ss_npy_writer_append(ss_npy_writer *writer, const void *data, int64_t rows, ss_error *error) {

@@ -20,6 +20,13 @@ ss_status ss_npy_writer_append(ss_npy_writer *writer, const void *data, int64_t 
 /* Puts the number of rows into the header and gives the file its name. Frees the writer and sets *writer to NULL
  * whatever the outcome. */
 ss_status ss_npy_writer_commit(ss_npy_writer **writer, ss_error *error);
+
+/* As ss_file_writer_sync, _leave and _resume: what was appended survives, `rows` of it are kept and gone on with. */
+ss_status ss_npy_writer_sync(ss_npy_writer *writer, ss_error *error);
+void ss_npy_writer_leave(ss_npy_writer **writer); /* a NULL *writer is fine */
+ss_status ss_npy_writer_resume(ss_npy_writer **writer, const char *path, ss_npy_dtype dtype, int64_t columns,
+                               int64_t rows, ss_error *error);
+
 void ss_npy_writer_abandon(ss_npy_writer **writer); /* a NULL *writer is fine */
 
 /* Reads a float32 or float64 file of rank 1 or 2, little-endian, C order, as float32: *data (rows, columns), columns 1

@@ -233,8 +233,37 @@ static void folders_and_paths(void **state) {
   assert_string_equal(ss_path_name("b.c"), "b.c");
 }
 
+static void what_was_left_is_gone_on_with(void **state) {
+  (void)state;
+  ss_error error = {""};
+  ss_file_writer *writer = NULL, *other = NULL;
+  const char *path = path_of("left");
+  assert_int_equal(ss_file_writer_resume(&writer, path, 0, SS_FILE_SYNCED, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "it is not there"));
+  assert_int_equal(ss_file_writer_open(&writer, path, SS_FILE_SYNCED, &error), SS_OK);
+  assert_int_equal(ss_file_writer_write(writer, "one two thr", 11, &error), SS_OK);
+  assert_int_equal(ss_file_writer_sync(writer, &error), SS_OK);
+  assert_int_equal(ss_file_writer_resume(&other, path, 4, SS_FILE_SYNCED, &error), SS_FAILED); /* one is at it */
+  ss_file_writer_leave(&writer);
+  assert_null(writer);
+  assert_false(ss_file_exists(path));
+  assert_int_equal(ss_file_writer_resume(&writer, path, 12, SS_FILE_SYNCED, &error), SS_FAILED);
+  assert_non_null(strstr(error.message, "shorter"));
+  assert_int_equal(ss_file_writer_resume(&writer, path, 8, SS_FILE_SYNCED, &error), SS_OK);
+  assert_int_equal(ss_file_writer_size(writer), 8);
+  assert_int_equal(ss_file_writer_write(writer, "three", 5, &error), SS_OK);
+  assert_int_equal(ss_file_writer_rewrite(writer, 0, "O", 1, &error), SS_OK);
+  assert_int_equal(ss_file_writer_write(writer, "!", 1, &error), SS_OK);
+  assert_int_equal(ss_file_writer_commit(&writer, &error), SS_OK);
+  assert_holds(path, "One two three!");
+  assert_int_equal(ss_file_writer_resume(&writer, path, 0, SS_FILE_SYNCED, &error), SS_FAILED); /* nothing is left */
+  ss_file_writer_leave(&writer);
+  unlink(path);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_was_left_is_gone_on_with),
       cmocka_unit_test(what_is_written_is_read),
       cmocka_unit_test(reading_refuses_what_it_should),
       cmocka_unit_test(a_stream_can_be_corrected_and_abandoned),
