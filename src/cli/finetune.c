@@ -26,7 +26,7 @@ static const ss_option options[] = {
      NULL},
     {"epochs", SS_OPTION_INT, "30", "passes over the training pictures", 1, 1e6, NULL},
     {"batch", SS_OPTION_INT, "64", "pictures a step (less for small data, where it is not given)", 2, 65536, NULL},
-    {"lr", SS_OPTION_FLOAT, "0.01", "learning rate; divided by 10 after one and after two thirds of the epochs", 0,
+    {"lr", SS_OPTION_FLOAT, "0.03", "learning rate; divided by 10 after one and after two thirds of the epochs", 0,
      1000, NULL},
     {"momentum", SS_OPTION_FRACTION, "0.9", "of SGD", 0, 0, NULL},
     {"weight_decay", SS_OPTION_FLOAT, "5e-4", "weight decay, of every parameter that is trained", 0, 100, NULL},

@@ -32,9 +32,9 @@ typedef struct ss_finetune_options {
   void (*tell)(void *context, const ss_finetune_epoch *epoch); /* after each epoch; may be NULL */
   void *context;
 } ss_finetune_options;
-/* 30 epochs of SGD in batches of 64, rate 0.01 divided by 10 at epochs 10 and 20, momentum 0.9, weight decay 5e-4. */
+/* 30 epochs of SGD in batches of 64, rate 0.03 divided by 10 at epochs 10 and 20, momentum 0.9, weight decay 5e-4. */
 #define SS_FINETUNE_DEFAULTS \
-  { .epochs = 30, .batch = 64, .rate = 0.01f, .momentum = 0.9f, .weight_decay = 5e-4f, .max_bad = 0.01, }
+  { .epochs = 30, .batch = 64, .rate = 0.03f, .momentum = 0.9f, .weight_decay = 5e-4f, .max_bad = 0.01, }
 
 /* The samples trained on and those measured on; all are labelled, 0 to classes - 1. */
 typedef struct ss_finetune_data {
