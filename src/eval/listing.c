@@ -75,9 +75,9 @@ ss_status ss_export(const char *model, const char *path, ss_error *error) {
   }
   ss_model *opened = NULL;
   SS_TRY(ss_model_open(model, 0, 0, &opened, error));
-  const ss_status status = onnx
-                               ? ss_onnx_write(path, opened, error)
-                               : ss_model_write(path, opened->parameters, "backbone.", &opened->backbone, false, error);
+  const ss_status status =
+      onnx ? ss_onnx_write(path, opened, false, error)
+           : ss_model_write(path, opened->parameters, "backbone.", &opened->backbone, SS_STORED_F32, error);
   ss_model_free(opened);
   return status;
 }
