@@ -14,14 +14,14 @@ static ss_status print(const ss_arguments *arguments, const ss_measurement *meas
                        ss_error *error) {
   printf("k-NN on frozen features: %u training and %u test pictures, %d classes\n\n  k  top-1\n%3d %6.2f %%\n",
          measurement->train.count, measurement->test.count, measurement->classes, k, top1);
-  if (!ss_arguments_has(arguments, "json")) {
-    return SS_OK;
-  }
   cJSON *json = NULL;
   SS_TRY(ss_json_new_object(&json, error));
   ss_status status = ss_json_add_float(json, "top1", top1, error);
   status = status ? status : ss_json_add_int(json, "k", k, error);
-  status = status ? status : ss_print_json(json, error);
+  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
+    status = ss_print_json(json, error);
+  }
+  status = status ? status : ss_measurement_keep(arguments, "knn.json", json, error);
   cJSON_Delete(json);
   return status;
 }
@@ -61,7 +61,7 @@ const ss_command ss_command_knn = {
     .more =
         "Each test picture takes the class with the most votes among its k most similar training pictures,\n"
         "each vote weighing exp(cosine / 0.07). RUN is a run folder, a .safetensors file, or an untrained\n"
-        "network: random:resnet18?width=16&size=32.",
+        "network: random:resnet18?width=16&size=32. A run folder keeps what was found, in knn.json.",
     .least = 2,
     .most = 2,
     .flags = flags,

@@ -55,4 +55,9 @@ ss_status ss_measurement_features(const ss_measurement *measurement, const ss_mo
 /* Prints the object on a line of its own. */
 ss_status ss_print_json(const cJSON *json, ss_error *error);
 
+/* Keeps what a command has found for `selfsup report`: the object, to which "data" is added, becomes RUN/NAME, whole or
+ * not at all, where RUN is a run folder. A folder that cannot be written to is told on standard error, no more: what
+ * was measured stands. */
+ss_status ss_measurement_keep(const ss_arguments *arguments, const char *name, cJSON *json, ss_error *error);
+
 #endif

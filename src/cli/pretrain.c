@@ -17,7 +17,7 @@ static const ss_flag flags[] = {
     {"resume", 0, NULL, "go on from the run's last checkpoint, to the same bits; without one, start"},
     {"set", 0, "KEY=VALUE", "an option of the method; see selfsup methods METHOD"},
     {"config", 0, "FILE", "options of another run's config.json"},
-    {"profile", 0, NULL, "write where the time goes to RUN/profile.txt, the last step to RUN/trace.json"},
+    {"profile", 0, NULL, "write where the time goes to RUN/profile.txt and .json, the last step to RUN/trace.json"},
     {"json", 0, NULL, "print one JSON object last on standard output"},
     {"quiet", 'q', NULL, "no progress"},
     {"help", 'h', NULL, "this text"},

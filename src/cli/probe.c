@@ -160,12 +160,15 @@ static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *err
   return ss_json_add_int(json, "test", compare->measurement->test.count, error);
 }
 
-static ss_status print_json(const comparison *compare, ss_error *error) {
+static ss_status hand_out(const comparison *compare, const ss_arguments *arguments, ss_error *error) {
   cJSON *json = NULL;
   SS_TRY(ss_json_new_object(&json, error));
   ss_status status = fill_json(compare, json, error);
-  if (status == SS_OK) {
+  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
     status = ss_print_json(json, error);
+  }
+  if (status == SS_OK) {
+    status = ss_measurement_keep(arguments, "probe.json", json, error);
   }
   cJSON_Delete(json);
   return status;
@@ -183,7 +186,7 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
   }
   if (status == SS_OK) {
     print_table(&compare);
-    status = ss_arguments_has(arguments, "json") ? print_json(&compare, error) : SS_OK;
+    status = hand_out(&compare, arguments, error);
   }
   ss_columns_close(&compare.columns);
   return status;
@@ -208,7 +211,7 @@ const ss_command ss_command_probe = {
         "Beside it stands the same network untrained and, with --layers all, untrained but with every layer\n"
         "scaled to unit variance on the data. RUN is a run folder, a .safetensors file, or an untrained\n"
         "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
-        "class is the test part.",
+        "class is the test part. A run folder keeps what was found, in probe.json.",
     .least = 2,
     .most = 2,
     .flags = flags,

@@ -287,9 +287,22 @@ ss_status ss_profile_write_trace(const ss_profile *profile, const char *path, ss
   return status;
 }
 
+static ss_status write_json(const ss_profile *profile, const char *path, ss_error *error) {
+  cJSON *json = NULL;
+  SS_TRY(ss_json_new_object(&json, error));
+  ss_status status = ss_json_add_int(json, "threads", profile->threads, error);
+  status = status ? status : ss_profile_json(profile, json, error);
+  status = status ? status : ss_json_write(path, json, error);
+  cJSON_Delete(json);
+  return status;
+}
+
 ss_status ss_profile_write(const ss_profile *profile, const char *out, ss_error *error) {
-  char *text = NULL, *trace = NULL;
+  char *text = NULL, *rows = NULL, *trace = NULL;
   ss_status status = ss_run_path(out, "profile.txt", &text, error);
+  if (status == SS_OK) {
+    status = ss_run_path(out, "profile.json", &rows, error);
+  }
   if (status == SS_OK) {
     status = ss_run_path(out, "trace.json", &trace, error);
   }
@@ -297,9 +310,13 @@ ss_status ss_profile_write(const ss_profile *profile, const char *out, ss_error 
     status = write_text(profile, text, error);
   }
   if (status == SS_OK) {
+    status = write_json(profile, rows, error);
+  }
+  if (status == SS_OK) {
     status = ss_profile_write_trace(profile, trace, error);
   }
   free(text);
+  free(rows);
   free(trace);
   return status;
 }

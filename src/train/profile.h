@@ -37,7 +37,7 @@ ss_status ss_profile_json(const ss_profile *profile, cJSON *json, ss_error *erro
 /* Writes the last step as Chrome's trace events (chrome://tracing, Perfetto). */
 ss_status ss_profile_write_trace(const ss_profile *profile, const char *path, ss_error *error);
 
-/* Writes OUT/profile.txt and OUT/trace.json. */
+/* Writes OUT/profile.txt, the same as OUT/profile.json, and OUT/trace.json. */
 ss_status ss_profile_write(const ss_profile *profile, const char *out, ss_error *error);
 
 #endif

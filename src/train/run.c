@@ -22,6 +22,10 @@ static bool has_file(const char *out, const char *name) {
   return exists;
 }
 
+bool ss_run_exists(const char *out) {
+  return has_file(out, "config.json");
+}
+
 ss_status ss_run_check_new(const char *out, ss_error *error) {
   if (has_file(out, "config.json") || has_file(out, "checkpoint.safetensors")) {
     return ss_fail(error, SS_FAILED, "the run exists already: %s; use --resume to go on with it, or another --out",

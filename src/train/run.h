@@ -8,6 +8,8 @@
 /* "OUT/NAME", owned by the caller. */
 ss_status ss_run_path(const char *out, const char *name, char **path, ss_error *error);
 
+/* Whether this is a run folder: one with a config.json. */
+bool ss_run_exists(const char *out);
 /* A new run must not be one that exists (it has a config.json): an error that says --resume. */
 ss_status ss_run_check_new(const char *out, ss_error *error);
 /* Makes the run's folders, where they are missing. */

@@ -162,6 +162,7 @@ static ss_status fill_line(const ss_session *session, cJSON *line, const ss_prog
                  {"data_wait_fraction", progress->data_wait_fraction},
                  {"spread", progress->spread},
                  {"pretext", held ? held->score : NAN},
+                 {"chance", held && !isnan(held->score) ? held->chance : NAN},
                  {"knn", knn}};
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
     SS_TRY(add_number(line, numbers[i].name, numbers[i].value, error));

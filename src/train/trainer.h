@@ -22,7 +22,7 @@ typedef struct ss_train_request {
   ss_config *config; /* resolved and completed by the trainer; the caller's */
   const char *out;   /* the run folder */
   bool resume;
-  bool profile; /* writes profile.txt and trace.json beside the metrics */
+  bool profile; /* writes profile.txt, profile.json and trace.json beside the metrics */
   ss_observer observer;
 } ss_train_request;
 
