@@ -31,6 +31,10 @@ typedef struct ss_gallery {
   const ss_subset *subset;
 } ss_gallery;
 
+/* The query for row 0 to rows - 1 of what is shown of all: classes evenly spread, or in turn where there are fewer than
+ * rows; what a class lacks comes from anywhere. */
+int64_t ss_gallery_choose_query(ss_gallery queries, int row, int rows);
+
 /* A sheet of some queries, a row each: the query, a gap, its `columns` (at most k) most similar pictures, framed by
  * whether they have its class where both have labels. The queries are spread over the classes, the first of each; over
  * all of them where there are no labels. A picture that cannot be read leaves its place empty. */

@@ -36,9 +36,7 @@ static int64_t find_query(ss_gallery queries, int label, int nth) {
   return -1;
 }
 
-/* The query of a row: classes evenly spread, or in turn where there are fewer than rows; what a class lacks comes from
- * anywhere. */
-static int64_t choose_query(ss_gallery queries, int row, int rows) {
+int64_t ss_gallery_choose_query(ss_gallery queries, int row, int rows) {
   const int classes = ss_source_class_count(queries.source);
   int64_t query = -1;
   if (classes >= rows) {
@@ -89,7 +87,7 @@ ss_status ss_neighbours_sheet(const ss_neighbours *neighbours, ss_gallery galler
   status = status ? status : ss_sheet_new(&draw.left, 1, rows, tile, error);
   status = status ? status : ss_sheet_new(&draw.right, columns, rows, tile, error);
   for (int row = 0; row < rows && status == SS_OK; row++) {
-    draw_row(&draw, neighbours, gallery, queries, row, choose_query(queries, row, rows), columns);
+    draw_row(&draw, neighbours, gallery, queries, row, ss_gallery_choose_query(queries, row, rows), columns);
   }
   status = status ? status : join(&draw.left, &draw.right, tile / 4, out, error);
   ss_decoder_free(draw.decoder);

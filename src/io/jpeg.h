@@ -1,5 +1,5 @@
-/* Writing JPEG pictures. A file appears under its name complete or not at all; the folder must exist. Not synced to the disk
- * one by one: after many, ss_folder_sync (base/file.h) makes them durable. */
+/* Writing JPEG pictures. A file appears under its name complete or not at all; the folder must exist. Not synced to the
+ * disk one by one: after many, ss_folder_sync (base/file.h) makes them durable. */
 #ifndef SS_IO_JPEG_H
 #define SS_IO_JPEG_H
 

@@ -43,7 +43,7 @@ int ss_page_run_colour(int run) {
   return run % SS_PLOT_COLOURS;
 }
 
-void ss_page_begin_run(const ss_report *report, int run, ss_text *text) {
+void ss_page_begin_run(const ss_report_page *report, int run, ss_text *text) {
   ss_text_append(text, "<div class=\"run\">\n");
   if (report->run_count > 1) {
     ss_text_printf(text, "<h3 class=\"%s\"><span>", ss_plot_colour_class(ss_page_run_colour(run)));
@@ -52,12 +52,12 @@ void ss_page_begin_run(const ss_report *report, int run, ss_text *text) {
   }
 }
 
-void ss_page_end_run(const ss_report *report, ss_text *text) {
+void ss_page_end_run(const ss_report_page *report, ss_text *text) {
   (void)report;
   ss_text_append(text, "</div>\n");
 }
 
-static void append_style(const ss_report *report, ss_text *text) {
+static void append_style(const ss_report_page *report, ss_text *text) {
   ss_text_append(text, "<style>\n:root{color-scheme:light dark;");
   ss_text_append(text, ss_plot_light);
   ss_text_append(text, "}\n@media screen and (prefers-color-scheme:dark){:root{");
@@ -75,7 +75,7 @@ static void append_style(const ss_report *report, ss_text *text) {
   ss_text_append(text, "</style>\n");
 }
 
-static void append_title(const ss_report *report, ss_text *text) {
+static void append_title(const ss_report_page *report, ss_text *text) {
   if (report->title) {
     ss_html_escape(text, report->title);
     return;
@@ -86,7 +86,7 @@ static void append_title(const ss_report *report, ss_text *text) {
   }
 }
 
-void ss_report_append(const ss_report *report, ss_text *text) {
+void ss_report_append(const ss_report_page *report, ss_text *text) {
   ss_text_append(text,
                  "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"

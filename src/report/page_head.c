@@ -226,7 +226,7 @@ static void append_row(const ss_report_run *run, int index, ss_text *text) {
   ss_text_append(text, "</tr>\n");
 }
 
-static void append_comparison(const ss_report *report, ss_text *text) {
+static void append_comparison(const ss_report_page *report, ss_text *text) {
   ss_text_append(
       text,
       "<div class=\"wide\"><table>\n<thead><tr><th>Run</th><th "
@@ -249,7 +249,7 @@ static void append_comparison(const ss_report *report, ss_text *text) {
   ss_text_append(text, "</div>\n");
 }
 
-void ss_page_head(const ss_report *report, ss_text *text) {
+void ss_page_head(const ss_report_page *report, ss_text *text) {
   if (report->run_count > 1) {
     append_comparison(report, text);
   } else if (report->run_count == 1) {

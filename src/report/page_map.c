@@ -92,7 +92,7 @@ static void append_switch(int run, ss_text *text) {
                  run, run, run, run, run, run);
 }
 
-static void append_map(const ss_report *report, int run, ss_text *text) {
+static void append_map(const ss_report_page *report, int run, ss_text *text) {
   const ss_report_map *map = &report->runs[run].map;
   const ss_report_sprite *sprite = &report->sprites[map->sprite];
   ss_text_printf(text, "<div class=\"map%s\" data-columns=\"%d\" data-rows=\"%d\">\n",
@@ -128,7 +128,7 @@ static void append_map(const ss_report *report, int run, ss_text *text) {
   ss_text_append(text, "</div>\n");
 }
 
-void ss_page_map(const ss_report *report, ss_text *text) {
+void ss_page_map(const ss_report_page *report, ss_text *text) {
   ss_page_begin("map", "Map of the embeddings",
                 "Each mark is a picture; pictures whose features are alike lie together. Point at one to see it.",
                 text);

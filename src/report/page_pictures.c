@@ -1,7 +1,7 @@
 /* Filters, samples, neighbours. */
 #include "report/page.h"
 
-void ss_page_filters(const ss_report *report, ss_text *text) {
+void ss_page_filters(const ss_report_page *report, ss_text *text) {
   ss_page_begin("filters", "First-layer filters",
                 "The weights of the first convolution, each between its own least and greatest.", text);
   ss_text_append(text, "<div class=\"runs\">\n");
@@ -27,7 +27,7 @@ static void append_sample(const ss_report_sample *sample, const char *class_name
   ss_text_append(text, "</figcaption></figure>\n");
 }
 
-void ss_page_samples(const ss_report *report, ss_text *text) {
+void ss_page_samples(const ss_report_page *report, ss_text *text) {
   ss_page_begin("samples", "What the method saw and predicted", NULL, text);
   ss_text_append(text, "<div class=\"runs one\">\n");
   for (int i = 0; i < report->run_count; i++) {
@@ -90,7 +90,7 @@ static void append_queries(const ss_report_run *run, ss_text *text) {
   }
 }
 
-void ss_page_neighbours(const ss_report *report, ss_text *text) {
+void ss_page_neighbours(const ss_report_page *report, ss_text *text) {
   bool any = false;
   for (int i = 0; i < report->run_count; i++) {
     any = any || report->runs[i].query_count > 0;

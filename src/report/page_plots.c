@@ -7,11 +7,11 @@
 
 enum { most_runs = 64, most_layers = 64 };
 
-static int runs_of(const ss_report *report) {
+static int runs_of(const ss_report_page *report) {
   return report->run_count < most_runs ? report->run_count : most_runs;
 }
 
-static void append_run_legend(const ss_report *report, ss_text *text) {
+static void append_run_legend(const ss_report_page *report, ss_text *text) {
   const char *names[most_runs];
   int colours[most_runs];
   const int count = runs_of(report);
@@ -40,7 +40,7 @@ static bool same_scale(const ss_report_run *a, const ss_report_run *b) {
 }
 
 /* One plot of a kind of curve: of all runs, or, with `like`, of those whose scores can be compared with its. */
-static void append_plot(const ss_report *report, ss_report_curve_kind kind, const ss_report_run *like,
+static void append_plot(const ss_report_page *report, ss_report_curve_kind kind, const ss_report_run *like,
                         const char *caption, const char *unit, ss_text *text) {
   ss_plot_line lines[most_runs];
   ss_plot_level levels[most_runs];
@@ -67,7 +67,7 @@ static void append_plot(const ss_report *report, ss_report_curve_kind kind, cons
 }
 
 /* A plot for each scale. */
-static void append_pretext(const ss_report *report, ss_text *text) {
+static void append_pretext(const ss_report_page *report, ss_text *text) {
   for (int i = 0; i < runs_of(report); i++) {
     const ss_report_run *run = &report->runs[i];
     bool first = run->curves[SS_CURVE_PRETEXT].count > 0, alone = true;
@@ -90,7 +90,7 @@ static void append_pretext(const ss_report *report, ss_text *text) {
   }
 }
 
-void ss_page_curves(const ss_report *report, ss_text *text) {
+void ss_page_curves(const ss_report_page *report, ss_text *text) {
   bool any = false;
   ss_page_begin("curves", "Learning curves", NULL, text);
   for (int i = 0; i < runs_of(report); i++) {
@@ -216,7 +216,7 @@ static bool same_layers(const ss_report_run *a, const ss_report_run *b) {
 }
 
 /* A line a run; that of the first run's untrained network for comparison. */
-static void append_common_plot(const ss_report *report, ss_text *text) {
+static void append_common_plot(const ss_report_page *report, ss_text *text) {
   double x[most_layers], y[most_runs + 1][most_layers];
   const char *labels[most_layers];
   ss_plot_line lines[most_runs + 1];
@@ -252,7 +252,7 @@ static void append_common_plot(const ss_report *report, ss_text *text) {
   ss_text_append(text, "</div>\n");
 }
 
-void ss_page_probe(const ss_report *report, ss_text *text) {
+void ss_page_probe(const ss_report_page *report, ss_text *text) {
   ss_page_begin(
       "probe", "What the features are worth",
       "A linear classifier on the frozen network's features, layer by layer, beside networks that are its measure.",

@@ -44,7 +44,7 @@ static void append_operations(const ss_report_run *run, ss_text *text) {
                  ". At best: the share of the time that the work would take at this machine’s measured peak.</p>\n");
 }
 
-void ss_page_operations(const ss_report *report, ss_text *text) {
+void ss_page_operations(const ss_report_page *report, ss_text *text) {
   ss_page_begin("time", "Where a step’s time goes", NULL, text);
   for (int i = 0; i < report->run_count; i++) {
     const ss_report_run *run = &report->runs[i];
@@ -74,7 +74,7 @@ static bool same_text(const char *a, const char *b) {
   return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static void append_setting(const ss_report *report, const char *name, ss_text *text) {
+static void append_setting(const ss_report_page *report, const char *name, ss_text *text) {
   bool differs = false;
   for (int i = 1; i < report->run_count; i++) {
     differs = differs || !same_text(find_value(&report->runs[0], name), find_value(&report->runs[i], name));
@@ -92,7 +92,7 @@ static void append_setting(const ss_report *report, const char *name, ss_text *t
 }
 
 /* A setting is listed with the first run that has it. */
-static bool listed_before(const ss_report *report, int run, const char *name) {
+static bool listed_before(const ss_report_page *report, int run, const char *name) {
   for (int i = 0; i < run; i++) {
     if (find_value(&report->runs[i], name)) {
       return true;
@@ -101,7 +101,7 @@ static bool listed_before(const ss_report *report, int run, const char *name) {
   return false;
 }
 
-void ss_page_configuration(const ss_report *report, ss_text *text) {
+void ss_page_configuration(const ss_report_page *report, ss_text *text) {
   ss_page_begin("configuration", "Configuration", NULL, text);
   ss_text_append(text, "<details><summary>Every option</summary>\n<div class=\"wide\"><table class=\"options\">\n");
   if (report->run_count > 1) {

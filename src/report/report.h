@@ -121,7 +121,7 @@ typedef struct ss_report_run {
   int setting_count;
 } ss_report_run;
 
-typedef struct ss_report {
+typedef struct ss_report_page {
   ss_pool pool;
   const char *title; /* NULL: of the runs */
   const char *made;  /* "22 November 2026" */
@@ -130,10 +130,10 @@ typedef struct ss_report {
   int run_count;
   ss_report_sprite *sprites; /* (sprite_count) */
   int sprite_count;
-} ss_report;
+} ss_report_page;
 
 /* Appends the page. */
-void ss_report_append(const ss_report *report, ss_text *text);
+void ss_report_append(const ss_report_page *report, ss_text *text);
 
 /* Whether a run has learned, in one or two sentences for people, of text alone (not escaped). */
 void ss_report_append_verdict(const ss_report_run *run, ss_text *text);
