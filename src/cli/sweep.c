@@ -244,8 +244,10 @@ static ss_status show(const ss_sweep *sweep, ss_error *error) {
   ss_status status = make_rows(sweep, rows, &count, error);
   if (status == SS_OK) {
     ss_sweep_append_table(rows, count, &table);
-    ss_sweep_append_plot(rows, count, &plot);
     printf("%s", table.data ? table.data : "");
+    status = ss_sweep_append_plot(rows, count, &plot, error);
+  }
+  if (status == SS_OK) {
     status = write_text(sweep, "table.md", &table, error);
   }
   if (status == SS_OK) {

@@ -1,7 +1,11 @@
 #include "cli/sweep_table.h"
 
+#include "base/memory.h"
+#include "report/plot.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double number_or_nan(const cJSON *object, const char *key) {
@@ -80,55 +84,13 @@ void ss_sweep_append_table(const ss_sweep_row *rows, size_t count, ss_text *text
 
 /* ---- the plot ---- */
 
-enum { plot_width = 800, label_width = 300, line_height = 30, plot_top = 54, plot_bottom = 44, plot_right = 30 };
-
-typedef struct scale {
-  double low, high, step;
-} scale;
-
-/* Whole steps around all accuracies. */
-static scale find_scale(const ss_sweep_row *rows, size_t count) {
-  double low = 100.0, high = 0.0;
-  for (size_t i = 0; i < count; i++) {
-    if (rows[i].seeds) {
-      low = fmin(low, rows[i].linear[rows[i].best]);
-      high = fmax(high, rows[i].linear[rows[i].best]);
-    }
-  }
-  scale found = {.low = 0.0, .high = 0.0, .step = high - low > 40.0 ? 10.0 : high - low > 12.0 ? 5.0 : 1.0};
-  found.low = found.step * floor((low - 0.3 * found.step) / found.step);
-  found.high = found.step * ceil((high + 0.3 * found.step) / found.step);
-  return found;
-}
-
-static double across(const scale *of, double value) {
-  return label_width + (plot_width - label_width - plot_right) * (value - of->low) / (of->high - of->low);
-}
-
-/* The text as it may stand in XML. */
-static void append_escaped(ss_text *text, const char *string) {
-  for (; *string; string++) {
-    switch (*string) {
-      case '<':
-        ss_text_append(text, "&lt;");
-        break;
-      case '&':
-        ss_text_append(text, "&amp;");
-        break;
-      default:
-        ss_text_append_bytes(text, string, 1);
-    }
-  }
-}
-
 static bool same_line(const ss_sweep_row *a, const ss_sweep_row *b) {
   return strcmp(a->label, b->label) == 0 && strcmp(a->arch, b->arch) == 0;
 }
 
 /* Wider networks are darker. */
-static const char *colour_of(const ss_sweep_row *rows, size_t count, int64_t width) {
-  static const char *const colours[] = {"#8db8e8", "#5b93d6", "#2f6db8", "#174a8b", "#0b2d5c"};
-  size_t narrower = 0;
+static int shade_of(const ss_sweep_row *rows, size_t count, int64_t width) {
+  int narrower = 0;
   for (size_t i = 0; i < count; i++) {
     bool counted = rows[i].width >= width;
     for (size_t k = 0; k < i && !counted; k++) {
@@ -136,50 +98,7 @@ static const char *colour_of(const ss_sweep_row *rows, size_t count, int64_t wid
     }
     narrower += !counted;
   }
-  return colours[narrower < 4 ? narrower : 4];
-}
-
-static void append_axis(const scale *of, int height, ss_text *text) {
-  const int steps = (int)lround((of->high - of->low) / of->step);
-  for (int i = 0; i <= steps; i++) {
-    const double value = of->low + i * of->step, x = across(of, value);
-    ss_text_printf(text,
-                   "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#dde1e6\"/>\n"
-                   "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" fill=\"#5a6470\">%g</text>\n",
-                   x, plot_top - 8, x, height - plot_bottom + 4, x, height - plot_bottom + 22, value);
-  }
-}
-
-/* The dots of one line, `first` being its first row, and what joins them. */
-static void append_line(const ss_sweep_row *rows, size_t count, size_t first, const scale *of, double y,
-                        ss_text *text) {
-  double left = INFINITY, right = -INFINITY;
-  for (size_t i = first; i < count; i++) {
-    if (rows[i].seeds && same_line(&rows[i], &rows[first])) {
-      left = fmin(left, across(of, rows[i].linear[rows[i].best]));
-      right = fmax(right, across(of, rows[i].linear[rows[i].best]));
-    }
-  }
-  ss_text_printf(text, "<text x=\"18\" y=\"%.1f\" fill=\"#1d252e\">", y + 4.0);
-  append_escaped(text, rows[first].label);
-  ss_text_printf(text, "</text>\n<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\" fill=\"#8a94a0\">", label_width - 20,
-                 y + 4.0);
-  append_escaped(text, rows[first].arch);
-  ss_text_append(text, "</text>\n");
-  ss_text_printf(text,
-                 "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"#b8c2cc\" stroke-width=\"2\"/>\n",
-                 left, y, right, y);
-  for (size_t i = first; i < count; i++) {
-    if (rows[i].seeds && same_line(&rows[i], &rows[first])) {
-      const double x = across(of, rows[i].linear[rows[i].best]);
-      ss_text_printf(
-          text,
-          "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"6\" fill=\"%s\"><title>width %lld: %.1f %% at %s</title></circle>\n"
-          "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" font-size=\"10\" fill=\"#5a6470\">%lld</text>\n",
-          x, y, colour_of(rows, count, rows[i].width), (long long)rows[i].width, rows[i].linear[rows[i].best],
-          rows[i].layers[rows[i].best], x, y - 9.0, (long long)rows[i].width);
-    }
-  }
+  return narrower;
 }
 
 static bool begins_line(const ss_sweep_row *rows, size_t i) {
@@ -190,29 +109,64 @@ static bool begins_line(const ss_sweep_row *rows, size_t i) {
   return first;
 }
 
-void ss_sweep_append_plot(const ss_sweep_row *rows, size_t count, ss_text *text) {
-  int lines = 0;
-  for (size_t i = 0; i < count; i++) {
-    lines += begins_line(rows, i);
-  }
-  const int height = plot_top + lines * line_height + plot_bottom;
-  const scale of = find_scale(rows, count);
-  ss_text_printf(text,
-                 "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-                 "font-family=\"system-ui, sans-serif\" font-size=\"13\">\n"
-                 "<rect width=\"100%%\" height=\"100%%\" fill=\"#ffffff\"/>\n"
-                 "<text x=\"%d\" y=\"24\" fill=\"#1d252e\" font-size=\"15\">Linear probe of the best layer, per cent, "
-                 "by width</text>\n",
-                 plot_width, height, plot_width, height, 18);
-  if (lines > 0) {
-    append_axis(&of, height, text);
-  }
-  double y = plot_top + line_height / 2.0;
-  for (size_t i = 0; i < count; i++) {
-    if (begins_line(rows, i)) {
-      append_line(rows, count, i, &of, y, text);
-      y += line_height;
+/* What a plot of some rows points to. */
+typedef struct dot_words {
+  char name[24], title[80];
+} dot_words;
+
+typedef struct drawing {
+  const char **names, **notes;
+  ss_plot_dot *dots;
+  dot_words *words;
+} drawing;
+
+/* The dots of one line of the plot, `first` being its first row. */
+static void add_line(const ss_sweep_row *rows, size_t count, size_t first, drawing *draw, ss_dot_plot *plot) {
+  draw->names[plot->row_count] = rows[first].label;
+  draw->notes[plot->row_count] = rows[first].arch;
+  for (size_t i = first; i < count; i++) {
+    if (rows[i].seeds && same_line(&rows[i], &rows[first])) {
+      const ss_sweep_row *row = &rows[i];
+      dot_words *words = &draw->words[plot->dot_count];
+      snprintf(words->name, sizeof words->name, "%lld", (long long)row->width);
+      snprintf(words->title, sizeof words->title, "width %lld: %.1f %% at %s", (long long)row->width,
+               row->linear[row->best], row->layers[row->best]);
+      draw->dots[plot->dot_count++] = (ss_plot_dot){.row = plot->row_count,
+                                                    .value = row->linear[row->best],
+                                                    .name = words->name,
+                                                    .title = words->title,
+                                                    .shade = shade_of(rows, count, row->width)};
     }
   }
-  ss_text_append(text, "</svg>\n");
+  plot->row_count++;
+}
+
+static ss_status make_drawing(size_t count, drawing *draw, ss_error *error) {
+  const size_t room = count > 0 ? count : 1;
+  SS_TRY(ss_alloc((void **)&draw->names, room, sizeof *draw->names, "the plot", error));
+  SS_TRY(ss_alloc((void **)&draw->notes, room, sizeof *draw->notes, "the plot", error));
+  SS_TRY(ss_alloc((void **)&draw->dots, room, sizeof *draw->dots, "the plot", error));
+  return ss_alloc((void **)&draw->words, room, sizeof *draw->words, "the plot", error);
+}
+
+ss_status ss_sweep_append_plot(const ss_sweep_row *rows, size_t count, ss_text *text, ss_error *error) {
+  drawing draw = {0};
+  const ss_status status = make_drawing(count, &draw, error);
+  if (status == SS_OK) {
+    ss_dot_plot plot = {.title = "Linear probe of the best layer, per cent, by width",
+                        .names = draw.names,
+                        .notes = draw.notes,
+                        .dots = draw.dots};
+    for (size_t i = 0; i < count; i++) {
+      if (begins_line(rows, i)) {
+        add_line(rows, count, i, &draw, &plot);
+      }
+    }
+    ss_plot_append_dots(&plot, text);
+  }
+  free(draw.names);
+  free(draw.notes);
+  free(draw.dots);
+  free(draw.words);
+  return status;
 }

@@ -32,6 +32,6 @@ void ss_sweep_append_table(const ss_sweep_row *rows, size_t count, ss_text *text
 
 /* An SVG picture: a line of dots for each method on a backbone, a dot for each width, accuracy of the best layer to the
  * right. */
-void ss_sweep_append_plot(const ss_sweep_row *rows, size_t count, ss_text *text);
+ss_status ss_sweep_append_plot(const ss_sweep_row *rows, size_t count, ss_text *text, ss_error *error);
 
 #endif

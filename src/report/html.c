@@ -66,15 +66,25 @@ void ss_html_img(ss_text *text, const ss_html_picture *picture, const char *clas
   ss_text_append(text, "\">");
 }
 
+static void append_whole(ss_text *text, long long size, bool negative) {
+  ss_text_append(text, negative ? "−" : "");
+  if (size >= 1000000) {
+    ss_text_printf(text, "%lld,%03lld,%03lld", size / 1000000, size / 1000 % 1000, size % 1000);
+  } else if (size >= 1000) {
+    ss_text_printf(text, "%lld,%03lld", size / 1000, size % 1000);
+  } else {
+    ss_text_printf(text, "%lld", size);
+  }
+}
+
 void ss_html_number(ss_text *text, double value) {
   const double size = fabs(value);
   if (!isfinite(value)) {
     ss_text_append(text, "–");
-  } else if (size >= 1e6) {
+  } else if (size >= 1e9) {
     ss_text_printf(text, "%.3g", value);
-  } else if (size >= 1000.0) {
-    const long long whole = llround(size);
-    ss_text_printf(text, "%s%lld,%03lld", value < 0.0 ? "−" : "", whole / 1000, whole % 1000);
+  } else if (size >= 1000.0 || value == round(value)) {
+    append_whole(text, llround(size), value < 0.0);
   } else {
     ss_text_printf(text, size >= 100.0 ? "%.0f" : size >= 10.0 ? "%.1f" : size >= 1.0 ? "%.2f" : "%.3g", value);
   }

@@ -23,7 +23,8 @@ void ss_html_data_uri(ss_text *text, const char *type, const uint8_t *bytes, siz
 /* Appends an <img> of a class. */
 void ss_html_img(ss_text *text, const ss_html_picture *picture, const char *class_name);
 
-/* Appends a number as people read it, three or four digits of it: "12.3", "0.0312", "1,200"; "–" for NaN. */
+/* Appends a number as people read it, three digits of it or a whole number: "12.3", "0.0312",
+ * "1,200"; "–" for NaN. */
 void ss_html_number(ss_text *text, double value);
 /* "34.8 %"; "–" for NaN. */
 void ss_html_per_cent(ss_text *text, double value);

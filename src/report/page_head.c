@@ -42,7 +42,7 @@ static bool find_worth(const ss_report_run *run, double *own, double *untrained,
   if (run->map.count > 0 && !isnan(run->map.knn) && !isnan(run->map.knn_untrained)) {
     *own = run->map.knn;
     *untrained = run->map.knn_untrained;
-    *what = "k-NN";
+    *what = "k‑NN among the pictures of the map";
     return true;
   }
   double best = -INFINITY, best_untrained = -INFINITY;
@@ -69,8 +69,8 @@ void ss_report_append_verdict(const ss_report_run *run, ss_text *text) {
     ss_text_append(text, isnan(gain) ? "" : " ");
     const double lead = own - untrained;
     ss_text_append(text, lead > 1.0    ? "Its features know more about the classes than the same network untrained: "
-                         : lead > -1.0 ? "Its features are as good as the same network's untrained: "
-                                       : "Its features are worse than the same network's untrained: ");
+                         : lead > -1.0 ? "Its features are as good as the same network’s untrained: "
+                                       : "Its features are worse than the same network’s untrained: ");
     ss_html_per_cent(text, own);
     ss_text_append(text, " against ");
     ss_html_per_cent(text, untrained);
@@ -151,7 +151,7 @@ static void append_figures(const ss_report_run *run, ss_text *text) {
     ss_text_append(text, "</small></dd></div>\n");
   }
   if (!isnan(best_knn(run))) {
-    begin_figure("k-NN", text);
+    begin_figure("k‑NN", text);
     ss_html_per_cent(text, best_knn(run));
     append_note("untrained", isnan(run->knn_measured) && isnan(run->knn) ? run->map.knn_untrained : NAN, text);
     ss_text_append(text, "</dd></div>\n");
@@ -231,7 +231,7 @@ static void append_comparison(const ss_report_page *report, ss_text *text) {
       text,
       "<div class=\"wide\"><table>\n<thead><tr><th>Run</th><th "
       "class=\"word\">Method</th><th>Pretext</th><th>Chance</th>"
-      "<th>Linear probe</th><th>k-NN</th><th>Loss</th><th>Epochs</th><th>Time</th><th>Images/s</th></tr></thead>\n"
+      "<th>Linear probe</th><th>k‑NN</th><th>Loss</th><th>Epochs</th><th>Time</th><th>Images/s</th></tr></thead>\n"
       "<tbody>\n");
   for (int i = 0; i < report->run_count; i++) {
     append_row(&report->runs[i], i, text);

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-enum { side = 600, margin = 14, marks = 5 };
+enum { width = 600, height = 480, margin = 14, marks = 5 };
 
 /* The marks of classes: eight colours, then the same of another shape. */
 static const char symbols[] =
@@ -46,14 +46,14 @@ static void append_points(const ss_report_map *map, bool tsne, bool titled, ss_t
       high[c] = fmax(high[c], at);
     }
   }
-  const double span = fmax(fmax(high[0] - low[0], high[1] - low[1]), 1e-12);
-  const double scale = (side - 2 * margin) / span;
+  const double scale =
+      fmin((width - 2 * margin) / fmax(high[0] - low[0], 1e-12), (height - 2 * margin) / fmax(high[1] - low[1], 1e-12));
   ss_text_printf(text, "<g class=\"%s\">\n", tsne ? "tsne" : "plane");
   for (int i = 0; i < map->count; i++) {
     const ss_report_point *point = &map->points[i];
     const float *at = place_of(point, tsne);
-    const double x = side / 2.0 + scale * ((double)at[0] - (low[0] + high[0]) / 2.0);
-    const double y = side / 2.0 - scale * ((double)at[1] - (low[1] + high[1]) / 2.0);
+    const double x = width / 2.0 + scale * ((double)at[0] - (low[0] + high[0]) / 2.0);
+    const double y = height / 2.0 - scale * ((double)at[1] - (low[1] + high[1]) / 2.0);
     ss_text_printf(text, "<use href=\"#m%d\" x=\"%.1f\" y=\"%.1f\" class=\"%s\" data-k=\"%d\">",
                    mark_shape(point->class_index), x, y, mark_colour(point->class_index), point->class_index);
     if (titled) {
@@ -65,12 +65,7 @@ static void append_points(const ss_report_map *map, bool tsne, bool titled, ss_t
 }
 
 static void append_classes(const ss_report_map *map, ss_text *text) {
-  enum { few = 12 };
-  if (map->class_count == 0) {
-    return;
-  }
-  ss_text_printf(text, "<details class=\"classes\"%s><summary>%d classes</summary>\n<p>",
-                 map->class_count <= few ? " open" : "", map->class_count);
+  ss_text_append(text, "<p class=\"classes\">");
   for (int i = 0; i < map->class_count; i++) {
     ss_text_printf(
         text,
@@ -80,7 +75,7 @@ static void append_classes(const ss_report_map *map, ss_text *text) {
     ss_html_escape(text, map->classes[i]);
     ss_text_append(text, "</button> ");
   }
-  ss_text_append(text, "</p></details>\n");
+  ss_text_append(text, "</p>\n");
 }
 
 /* The switch works by itself: two radio buttons, and rules that hide the map that is not chosen. */
@@ -104,7 +99,7 @@ static void append_map(const ss_report_page *report, int run, ss_text *text) {
       text,
       "<div class=\"ground\"><svg viewBox=\"0 0 %d %d\" tabindex=\"0\" role=\"group\" aria-label=\"Map of %d "
       "pictures; arrow keys go from one to the next\">\n",
-      side, side, map->count);
+      width, height, map->count);
   if (map->has_tsne) {
     append_points(map, true, true, text);
   }
@@ -113,7 +108,10 @@ static void append_map(const ss_report_page *report, int run, ss_text *text) {
                  "<circle class=\"ring\" r=\"9\" hidden></circle></svg><div class=\"tip\" role=\"status\" hidden>"
                  "<div class=\"face sprite%d\"></div><p></p></div></div>\n",
                  map->sprite);
-  append_classes(map, text);
+  if (map->class_count > 0) {
+    append_classes(map, text);
+  }
+  ss_text_append(text, "</div>\n");
   if (!isnan(map->knn)) {
     ss_text_append(text, "<p class=\"about\">k-NN among these ");
     ss_html_number(text, map->count);

@@ -52,10 +52,7 @@ void ss_page_samples(const ss_report_page *report, ss_text *text) {
 }
 
 static void append_found(const ss_report_found *found, bool query, ss_text *text) {
-  ss_text_printf(text, "<td class=\"%s%s\">", query ? "query" : "found",
-                 found->same == 0  ? " other"
-                 : found->same > 0 ? " same"
-                                   : "");
+  ss_text_printf(text, "<td class=\"%s%s\">", query ? "query" : "found", found->same > 0 ? " same" : "");
   if (found->picture.bytes) {
     ss_text_append(text, "<span title=\"");
     ss_html_escape(text, found->picture.text ? found->picture.text : "");
@@ -84,9 +81,7 @@ static void append_queries(const ss_report_run *run, ss_text *text) {
   }
   ss_text_append(text, "</tbody></table>\n");
   if (known) {
-    ss_text_append(text,
-                   "<ul class=\"legend\"><li class=\"s2\"><span>✓ the same class</span></li>"
-                   "<li class=\"s1\"><span>another class</span></li></ul>\n");
+    ss_text_append(text, "<p class=\"about\">✓ of the same class.</p>\n");
   }
 }
 

@@ -255,7 +255,7 @@ static void append_common_plot(const ss_report_page *report, ss_text *text) {
 void ss_page_probe(const ss_report_page *report, ss_text *text) {
   ss_page_begin(
       "probe", "What the features are worth",
-      "A linear classifier on the frozen network's features, layer by layer, beside networks that are its measure.",
+      "A linear classifier on the frozen network’s features, layer by layer, beside networks that are its measure.",
       text);
   bool common = report->run_count > 1;
   for (int i = 1; i < runs_of(report); i++) {
