@@ -28,6 +28,33 @@ static ss_status copy(ss_pool *pool, const char **to, const char *from, ss_error
   return from ? ss_pool_text(pool, to, error, "%s", from) : SS_OK;
 }
 
+/* A word as it may be typed in a shell. */
+static ss_status quote(ss_pool *pool, const char *word, const char **quoted, ss_error *error) {
+  static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./:=,+@%";
+  if (*word && word[strspn(word, plain)] == '\0') {
+    return copy(pool, quoted, word, error);
+  }
+  ss_text text = {0};
+  char *made = NULL;
+  ss_text_append(&text, "'");
+  for (; *word; word++) {
+    ss_text_append_bytes(&text, word, 1);
+    ss_text_append(&text, *word == '\'' ? "\\''" : ""); /* ' is '\'' */
+  }
+  ss_text_append(&text, "'");
+  SS_TRY(ss_text_finish(&text, &made, error));
+  SS_TRY(ss_pool_take(pool, made, error));
+  *quoted = made;
+  return SS_OK;
+}
+
+/* The run's folder and data as they may be typed. */
+static ss_status quote_names(ss_pool *pool, const ss_report_run *run, const char **path, const char **data,
+                             ss_error *error) {
+  SS_TRY(quote(pool, run->path, path, error));
+  return quote(pool, run->data ? run->data : "DATA", data, error);
+}
+
 /* ---- config.json ---- */
 
 static ss_status add_setting(ss_pool *pool, ss_report_run *run, const cJSON *item, ss_error *error) {
@@ -279,10 +306,12 @@ static ss_status read_probe(ss_pool *pool, ss_report_run *run, ss_error *error) 
   }
   cJSON_Delete(json);
   if (run->layer_count == 0 && !run->probe_missing) {
+    const char *path = NULL, *data = NULL;
+    SS_TRY(quote_names(pool, run, &path, &data, error));
     SS_TRY(ss_pool_text(pool, &run->probe_missing, error,
                         "Not measured yet. `selfsup probe %s %s --layers all` measures it; it takes pictures with "
                         "labels.",
-                        run->path, run->data ? run->data : "DATA"));
+                        path, data));
   }
   SS_TRY(read_optional(pool, run, "knn.json", &json, &(const char *){NULL}, error));
   run->knn_measured = number_or_nan(json, "top1");
@@ -322,10 +351,12 @@ static ss_status read_profile(ss_pool *pool, ss_report_run *run, ss_error *error
   cJSON_Delete(json);
   SS_TRY(status);
   if (run->operation_count == 0 && !run->operations_missing) {
+    const char *path = NULL, *data = NULL;
+    SS_TRY(quote_names(pool, run, &path, &data, error));
     return ss_pool_text(pool, &run->operations_missing, error,
                         "Not measured. `selfsup pretrain %s %s --profile` measures it while it trains; `selfsup bench "
                         "step %s --method %s` without a run.",
-                        run->method, run->data ? run->data : "DATA", run->data ? run->data : "DATA", run->method);
+                        run->method, data, data, run->method);
   }
   return SS_OK;
 }

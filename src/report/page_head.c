@@ -62,11 +62,11 @@ void ss_report_append_verdict(const ss_report_run *run, ss_text *text) {
   const double gain = score_gain(run);
   append_task_sentence(run, gain, text);
   if (!isnan(run->spread) && run->spread < 0.05) {
-    ss_text_append(text, isnan(gain) ? "" : " ");
+    ss_text_append(text, text->length > 0 ? " " : "");
     ss_text_append(text, "Its embeddings have collapsed: they are nearly the same for every picture.");
   }
   if (find_worth(run, &own, &untrained, &what)) {
-    ss_text_append(text, isnan(gain) ? "" : " ");
+    ss_text_append(text, text->length > 0 ? " " : "");
     const double lead = own - untrained;
     ss_text_append(text, lead > 1.0    ? "Its features know more about the classes than the same network untrained: "
                          : lead > -1.0 ? "Its features are as good as the same network’s untrained: "
@@ -75,7 +75,7 @@ void ss_report_append_verdict(const ss_report_run *run, ss_text *text) {
     ss_text_append(text, " against ");
     ss_html_per_cent(text, untrained);
     ss_text_printf(text, " (%s).", what);
-  } else if (isnan(gain)) {
+  } else if (text->length == 0) {
     ss_text_append(text, "Nothing is known yet of how well it has learned.");
   }
 }

@@ -9,9 +9,9 @@ enum { width = 600, height = 480, margin = 14, marks = 5 };
 /* The marks of classes: eight colours, then the same of another shape. */
 static const char symbols[] =
     "<svg class=\"symbols\" aria-hidden=\"true\"><defs>"
-    "<circle id=\"m0\" r=\"4.2\"/><path id=\"m1\" d=\"M-3.9-3.9h7.8v7.8h-7.8z\"/><path id=\"m2\" d=\"M0-5.2L5 "
-    "3.8H-5z\"/>"
-    "<path id=\"m3\" d=\"M0-5.4L5.4 0L0 5.4L-5.4 0z\"/><path id=\"m4\" d=\"M0 5.2L5-3.8H-5z\"/></defs></svg>\n";
+    "<circle id=\"m0\" r=\"3.6\"/><path id=\"m1\" d=\"M-3.2-3.2h6.4v6.4h-6.4z\"/><path id=\"m2\" d=\"M0-4.4L4.2 "
+    "3.2H-4.2z\"/>"
+    "<path id=\"m3\" d=\"M0-4.5L4.5 0L0 4.5L-4.5 0z\"/><path id=\"m4\" d=\"M0 4.4L4.2-3.2H-4.2z\"/></defs></svg>\n";
 
 static const char *mark_colour(int class_index) {
   return class_index < 0 ? "grey" : ss_plot_colour_class(class_index % SS_PLOT_COLOURS);
@@ -95,11 +95,11 @@ static void append_map(const ss_report_page *report, int run, ss_text *text) {
   if (map->has_tsne) {
     append_switch(run, text);
   }
-  ss_text_printf(
-      text,
-      "<div class=\"ground\"><svg viewBox=\"0 0 %d %d\" tabindex=\"0\" role=\"group\" aria-label=\"Map of %d "
-      "pictures; arrow keys go from one to the next\">\n",
-      width, height, map->count);
+  ss_text_printf(text,
+                 "<div class=\"chart\"><div class=\"ground\"><svg viewBox=\"0 0 %d %d\" tabindex=\"0\" role=\"group\" "
+                 "aria-label=\"Map of %d "
+                 "pictures; arrow keys go from one to the next\">\n",
+                 width, height, map->count);
   if (map->has_tsne) {
     append_points(map, true, true, text);
   }

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { plot_width = 440, plot_height = 240, left = 48, right = 14, top = 16, bottom = 38, most_ticks = 5, few = 40 };
+enum { plot_width = 440, plot_height = 240, left = 48, right = 14, top = 16, bottom = 38, most_ticks = 5, few = 16 };
 
 const char *ss_plot_colour_class(int colour) {
   static const char *const names[SS_PLOT_COLOURS] = {"s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"};

@@ -135,7 +135,7 @@ typedef struct ss_report_page {
 /* Appends the page. */
 void ss_report_append(const ss_report_page *report, ss_text *text);
 
-/* Whether a run has learned, in one or two sentences for people, of text alone (not escaped). */
+/* Writes to an empty text whether a run has learned, in one or two sentences for people (not escaped). */
 void ss_report_append_verdict(const ss_report_run *run, ss_text *text);
 
 #endif
