@@ -10,28 +10,26 @@ static void append_operations(const ss_report_run *run, ss_text *text) {
   enum { most = 12 };
   const int count = run->operation_count < most ? run->operation_count : most;
   double listed = 0.0;
-  ss_text_append(
-      text,
-      "<div class=\"wide\"><table class=\"operations\">\n<thead><tr><th>Operation</th><th class=\"word\">Kernel</th>"
-      "<th class=\"word\">Sizes</th><th>ms</th><th>Share</th><th class=\"word\"></th><th>At "
-      "best</th></tr></thead>\n<tbody>\n");
+  ss_text_append(text,
+                 "<div class=\"wide\"><table class=\"operations\">\n<thead><tr><th>Operation</th><th>ms</th>"
+                 "<th>Share</th><th></th><th>Of peak</th><th class=\"word\">Kernel</th><th class=\"word\">Sizes</th>"
+                 "</tr></thead>\n<tbody>\n");
   const double largest = count > 0 ? run->operations[0].ms : 1.0;
   for (int i = 0; i < count; i++) {
     const ss_report_operation *row = &run->operations[i];
     ss_text_append(text, "<tr><th scope=\"row\">");
     ss_html_escape(text, row->name);
-    ss_text_append(text, "</th><td class=\"word\">");
-    ss_html_escape(text, row->kernel);
-    ss_text_append(text, "</td><td class=\"word sizes\">");
-    ss_html_escape(text, row->sizes);
-    ss_text_append(text, "</td><td>");
-    ss_text_printf(text, "%.2f</td><td>", row->ms);
+    ss_text_printf(text, "</th><td>%.2f</td><td>", row->ms);
     ss_html_per_cent(text, run->step_ms > 0.0 ? 100.0 * row->ms / run->step_ms : NAN);
     ss_text_printf(text, "</td><td class=\"share\"><span style=\"width:%.1f%%\"></span></td><td>",
                    largest > 0.0 ? 100.0 * row->ms / largest : 0.0);
     if (row->best_ms > 0.0 && row->ms > 0.0) {
       ss_text_printf(text, "%.0f\u202f%%", fmin(100.0 * row->best_ms / row->ms, 100.0));
     }
+    ss_text_append(text, "</td><td class=\"word\">");
+    ss_html_escape(text, row->kernel);
+    ss_text_append(text, "</td><td class=\"word sizes\">");
+    ss_html_escape(text, row->sizes);
     ss_text_append(text, "</td></tr>\n");
     listed += row->ms;
   }
@@ -41,7 +39,7 @@ static void append_operations(const ss_report_run *run, ss_text *text) {
     ss_text_printf(text, "; the other %d rows take %.1f ms of it", run->operation_count - count, run->step_ms - listed);
   }
   ss_text_append(text,
-                 ". At best: the share of the time that the work would take at this machine’s measured peak.</p>\n");
+                 ". Of peak: the share of the time that the work would take at this machine’s measured best.</p>\n");
 }
 
 void ss_page_operations(const ss_report_page *report, ss_text *text) {

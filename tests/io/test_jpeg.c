@@ -90,6 +90,25 @@ static void pictures_come_back(void **state) {
   }
 }
 
+static void bytes_in_memory_are_those_of_the_file(void **state) {
+  (void)state;
+  ss_image image = make_picture(33, 21, 3);
+  uint8_t *bytes = NULL;
+  char *file = NULL;
+  size_t size = 0, file_size = 0;
+  assert_int_equal(ss_jpeg_encode(&image, 80, &bytes, &size, NULL), SS_OK);
+  assert_int_equal(ss_jpeg_write(path, &image, 80, NULL), SS_OK);
+  assert_int_equal(ss_file_read(path, 1 << 24, &file, &file_size, NULL), SS_OK);
+  assert_int_equal(size, file_size);
+  assert_memory_equal(bytes, file, size);
+  assert_int_equal(unlink(path), 0);
+  free(bytes);
+  free(file);
+  assert_int_equal(ss_jpeg_encode(&image, 0, &bytes, &size, NULL), SS_USAGE);
+  assert_null(bytes);
+  ss_image_free(&image);
+}
+
 static void what_cannot_be_written_is_an_error(void **state) {
   (void)state;
   ss_error error = {""};
@@ -113,6 +132,7 @@ static void what_cannot_be_written_is_an_error(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(pictures_come_back),
+      cmocka_unit_test(bytes_in_memory_are_those_of_the_file),
       cmocka_unit_test(what_cannot_be_written_is_an_error),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
