@@ -20,4 +20,13 @@ cp "$sheet" docs/pictures/rotation.png
   --set permutations=64 --out "$folder/jigsaw"
 for sheet in "$folder"/jigsaw/samples/*.png; do :; done
 cp "$sheet" docs/pictures/jigsaw.png
+# The upper part of a report, as a screen and a phone show it: takes chromium and Python's websockets.
+data='world:images?n=1200&size=64'
+"$program" pretrain simclr "$data" --width 8 --batch 64 --epochs 8 --knn-every 1 --profile --out "$folder/simclr"
+"$program" knn "$folder/simclr" "$data"
+"$program" probe "$folder/simclr" "$data" --layers all --limit 600
+"$program" report "$folder/simclr" --title 'SimCLR on the procedural world'
+SHOTS=$folder SHOT_HEIGHT=2450 python3 tests/report/check_report.py "$program" "$folder/simclr/report.html"
+cp "$folder/1200-light.png" docs/pictures/report.png
+cp "$folder/390-dark.png" docs/pictures/report-phone.png
 ls -l docs/pictures/*.png

@@ -3,7 +3,7 @@
     python tests/report/check_report.py PROGRAM [PAGE.html]     (needs chromium, websockets; CHROMIUM names the browser)
 
 Without a page, short runs on the procedural world are made and reported on. Screenshots of the page, 1200 and 390 pixels wide,
-light and dark, and a PDF go to the folder SHOTS names, where it is set.
+light and dark, and a PDF go to the folder SHOTS names, where it is set; SHOT_HEIGHT cuts the screenshots to that many pixels.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ import websockets
 PROGRAM = os.path.abspath(sys.argv[1])
 BROWSER = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 SHOTS = os.environ.get("SHOTS")
+SHOT_HEIGHT = int(os.environ.get("SHOT_HEIGHT", 1000000))
 
 
 def make_page(folder):
@@ -69,7 +70,7 @@ class Browser:
 
     async def shoot(self, name):
         size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], SHOT_HEIGHT), "scale": 1}
         shot = await self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         with open(os.path.join(SHOTS, name), "wb") as file:
             file.write(base64.b64decode(shot["data"]))
