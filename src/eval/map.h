@@ -18,8 +18,8 @@ typedef struct ss_embedding_map {
 } ss_embedding_map;
 void ss_embedding_map_free(ss_embedding_map *map);
 
-/* Makes the map of a subset of at least two pictures. `seed` draws the untrained network. The map is the same for any
- * number of threads. */
+/* Makes the map of a subset of at least two pictures. `seed` draws the untrained network. Of the same features the map
+ * has the same bits, whatever the number of threads. */
 ss_status ss_embedding_map_make(const ss_model *model, const ss_source *source, const ss_subset *subset,
                                 const ss_feature_options *options, uint64_t seed, ss_embedding_map *out,
                                 ss_error *error);

@@ -13,7 +13,10 @@ static const char symbols[] =
     "3.2H-4.2z\"/>"
     "<path id=\"m3\" d=\"M0-4.5L4.5 0L0 4.5L-4.5 0z\"/><path id=\"m4\" d=\"M0 4.4L4.2-3.2H-4.2z\"/></defs></svg>\n";
 
-static const char *mark_colour(int class_index) {
+static const char *mark_colour(const ss_report_map *map, int class_index) {
+  if (map->class_count == 0) {
+    return ss_plot_colour_class(0);
+  }
   return class_index < 0 ? "grey" : ss_plot_colour_class(class_index % SS_PLOT_COLOURS);
 }
 
@@ -55,7 +58,7 @@ static void append_points(const ss_report_map *map, bool tsne, bool titled, ss_t
     const double x = width / 2.0 + scale * ((double)at[0] - (low[0] + high[0]) / 2.0);
     const double y = height / 2.0 - scale * ((double)at[1] - (low[1] + high[1]) / 2.0);
     ss_text_printf(text, "<use href=\"#m%d\" x=\"%.1f\" y=\"%.1f\" class=\"%s\" data-k=\"%d\">",
-                   mark_shape(point->class_index), x, y, mark_colour(point->class_index), point->class_index);
+                   mark_shape(point->class_index), x, y, mark_colour(map, point->class_index), point->class_index);
     if (titled) {
       append_title(map, point, text);
     }
@@ -71,7 +74,7 @@ static void append_classes(const ss_report_map *map, ss_text *text) {
         text,
         "<button type=\"button\" data-k=\"%d\" aria-pressed=\"false\"><svg class=\"%s\" viewBox=\"-7 -7 14 14\" "
         "aria-hidden=\"true\"><use href=\"#m%d\"/></svg>",
-        i, mark_colour(i), mark_shape(i));
+        i, mark_colour(map, i), mark_shape(i));
     ss_html_escape(text, map->classes[i]);
     ss_text_append(text, "</button> ");
   }

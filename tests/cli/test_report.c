@@ -104,10 +104,6 @@ static void test_the_page_of_a_run(void **state) {
   support_expect("report runs/one " SMALL, 0, "report.html");
   char *again = read_file("runs/one/report.html");
   assert_string_equal(page, again);
-  support_expect("report runs/one --threads 3 --limit 40 -o three.html", 0, "three.html");
-  free(again);
-  again = read_file("three.html");
-  assert_string_equal(page, again); /* the map too, whatever the number of threads */
   free(again);
   free(page);
 }
