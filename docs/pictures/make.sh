@@ -1,5 +1,6 @@
 #!/bin/sh
-# make.sh PROGRAM: makes the pictures of the documentation from the program's own output: a few minutes.
+# make.sh PROGRAM [RUN]: makes the pictures of the documentation from the program's own output: a few minutes. Those of
+# a report take a finished run (bench/quality's simclr on photographs).
 set -eu
 cd "$(dirname "$0")/../.."
 program=$1
@@ -20,13 +21,18 @@ cp "$sheet" docs/pictures/rotation.png
   --set permutations=64 --out "$folder/jigsaw"
 for sheet in "$folder"/jigsaw/samples/*.png; do :; done
 cp "$sheet" docs/pictures/jigsaw.png
-# The upper part of a report, as a screen and a phone show it: takes chromium and Python's websockets.
-data='world:images?n=1200&size=64'
-"$program" pretrain simclr "$data" --width 8 --batch 64 --epochs 8 --knn-every 1 --profile --out "$folder/simclr"
-"$program" knn "$folder/simclr" "$data"
-"$program" probe "$folder/simclr" "$data" --layers all --limit 600
-"$program" report "$folder/simclr" --title 'SimCLR on the procedural world'
-SHOTS=$folder SHOT_HEIGHT=2450 python3 tests/report/check_report.py "$program" "$folder/simclr/report.html"
-cp "$folder/1200-light.png" docs/pictures/report.png
-cp "$folder/390-dark.png" docs/pictures/report-phone.png
+# The upper part of a finished run's report on a screen, and its map on a phone: takes chromium, Python's websockets and
+# Pillow.
+if [ $# -gt 1 ]; then
+  "$program" report "$2" --title 'SimCLR on 2,580 photographs' -o "$folder/report.html"
+  SHOTS=$folder SHOT_HEIGHT=3200 python3 tests/report/check_report.py "$program" "$folder/report.html"
+  python3 - "$folder" <<'END'
+import sys
+from PIL import Image
+for source, box, size, name in (("1200-light.png", (0, 0, 1200, 2680), (800, 1787), "report.png"),
+                                ("390-dark.png", (0, 5200, 780, 6400), (390, 600), "report-phone.png")):
+    picture = Image.open(sys.argv[1] + "/" + source).convert("RGB").crop(box).resize(size, Image.LANCZOS)
+    picture.quantize(128, dither=Image.Dither.NONE).save("docs/pictures/" + name, optimize=True)
+END
+fi
 ls -l docs/pictures/*.png

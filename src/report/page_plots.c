@@ -33,10 +33,13 @@ static void begin_figure(const char *caption, ss_text *text) {
   ss_text_append(text, "</figcaption>\n");
 }
 
+static bool same_score(const ss_report_run *a, const ss_report_run *b) {
+  return a->score_what && b->score_what && strcmp(a->score_what, b->score_what) == 0;
+}
+
 /* Runs whose pretext scores have one scale: percentages, or the same quantity. */
 static bool same_scale(const ss_report_run *a, const ss_report_run *b) {
-  return (a->score_per_cent && b->score_per_cent) ||
-         (a->score_what && b->score_what && strcmp(a->score_what, b->score_what) == 0);
+  return (a->score_per_cent && b->score_per_cent) || same_score(a, b);
 }
 
 /* One plot of a kind of curve: of all runs, or, with `like`, of those whose scores can be compared with its. */
@@ -45,6 +48,7 @@ static void append_plot(const ss_report_page *report, ss_report_curve_kind kind,
   ss_plot_line lines[most_runs];
   ss_plot_level levels[most_runs];
   ss_line_plot plot = {.title = caption, .x_name = "epoch", .unit = unit, .lines = lines, .levels = levels};
+  size_t longest = 0;
   for (int i = 0; i < runs_of(report); i++) {
     const ss_report_run *run = &report->runs[i];
     const ss_report_curve *curve = &run->curves[kind];
@@ -52,6 +56,7 @@ static void append_plot(const ss_report_page *report, ss_report_curve_kind kind,
       continue;
     }
     const int colour = ss_page_run_colour(i);
+    longest = curve->count > longest ? curve->count : longest;
     lines[plot.line_count++] =
         (ss_plot_line){.name = run->name, .x = curve->x, .y = curve->y, .count = curve->count, .colour = colour};
     if (kind == SS_CURVE_PRETEXT) {
@@ -59,7 +64,7 @@ static void append_plot(const ss_report_page *report, ss_report_curve_kind kind,
           (ss_plot_level){.name = "chance", .y = run->chance, .colour = report->run_count > 1 ? colour : SS_PLOT_GREY};
     }
   }
-  if (plot.line_count > 0) {
+  if (longest > 1) { /* a single point is no curve: the head has its figure */
     begin_figure(caption, text);
     ss_plot_append_lines(&plot, text);
     ss_text_append(text, "</figure>\n");
@@ -75,7 +80,7 @@ static void append_pretext(const ss_report_page *report, ss_text *text) {
       const bool same =
           k != i && report->runs[k].curves[SS_CURVE_PRETEXT].count > 0 && same_scale(&report->runs[k], run);
       first = first && !(same && k < i);
-      alone = alone && !(same && strcmp(report->runs[k].score_what, run->score_what) != 0);
+      alone = alone && !(same && !same_score(&report->runs[k], run));
     }
     if (first) {
       ss_text caption = {0};
