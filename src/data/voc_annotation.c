@@ -108,10 +108,10 @@ static void end_object(reader *in) {
     annotation->objects = grown;
     annotation->capacity = capacity;
   }
-  in->object.box = (ss_box){.left = (float)(in->edges[0] - 1.0),
-                            .top = (float)(in->edges[1] - 1.0),
-                            .right = (float)in->edges[2],
-                            .bottom = (float)in->edges[3]};
+  in->object.box = (ss_bounding_box){.left = (float)(in->edges[0] - 1.0),
+                                     .top = (float)(in->edges[1] - 1.0),
+                                     .right = (float)in->edges[2],
+                                     .bottom = (float)in->edges[3]};
   annotation->objects[annotation->count++] = in->object;
 }
 
@@ -164,8 +164,8 @@ static ss_status check_boxes(ss_voc_annotation *annotation, const char *name, ss
     return ss_fail(error, SS_FAILED, "%s does not say the picture's size", name);
   }
   for (size_t i = 0; i < annotation->count; i++) {
-    ss_box *box = &annotation->objects[i].box;
-    const ss_box as_read = *box;
+    ss_bounding_box *box = &annotation->objects[i].box;
+    const ss_bounding_box as_read = *box;
     box->left = fmaxf(box->left, 0.0f);
     box->top = fmaxf(box->top, 0.0f);
     box->right = fminf(box->right, width);

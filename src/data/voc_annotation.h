@@ -2,7 +2,7 @@
 #ifndef SS_DATA_VOC_ANNOTATION_H
 #define SS_DATA_VOC_ANNOTATION_H
 
-#include "base/box.h"
+#include "base/bounding_box.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 typedef struct ss_voc_object {
   char name[SS_VOC_NAME]; /* its class */
-  ss_box box;             /* VOC's pixels xmin..xmax, counted from 1 and inclusive, are columns xmin - 1 to xmax */
+  ss_bounding_box box;    /* VOC's pixels xmin..xmax, counted from 1 and inclusive, are columns xmin - 1 to xmax */
   bool difficult;         /* VOC's judges do not ask for it */
 } ss_voc_object;
 

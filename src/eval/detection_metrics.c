@@ -125,7 +125,7 @@ static verdict judge_voc(class_boxes *of, const ss_found_box *found) {
   double most = -1.0;
   size_t best = 0;
   for (size_t t = of->first[found->picture]; t < of->first[found->picture + 1]; t++) {
-    const double iou = ss_box_iou(&found->box, &of->truth[t].box);
+    const double iou = ss_bounding_box_iou(&found->box, &of->truth[t].box);
     if (iou > most) {
       most = iou;
       best = t;
@@ -154,7 +154,7 @@ static verdict judge_coco(class_boxes *of, const ss_found_box *found, double thr
     if (best != SIZE_MAX && !of->truth[best].ignored && of->truth[t].ignored) {
       break;
     }
-    const double iou = ss_box_iou(&found->box, &of->truth[t].box);
+    const double iou = ss_bounding_box_iou(&found->box, &of->truth[t].box);
     if (iou >= most) {
       most = iou;
       best = t;

@@ -2,7 +2,7 @@
 #ifndef SS_EVAL_DETECTION_METRICS_H
 #define SS_EVAL_DETECTION_METRICS_H
 
-#include "base/box.h"
+#include "base/bounding_box.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 typedef struct ss_true_box {
   int32_t picture; /* 0 to pictures - 1 */
   int32_t label;   /* 0 to classes - 1 */
-  ss_box box;
+  ss_bounding_box box;
   bool ignored;
 } ss_true_box;
 
@@ -22,7 +22,7 @@ typedef struct ss_found_box {
   int32_t picture;
   int32_t label;
   float score; /* larger: surer */
-  ss_box box;
+  ss_bounding_box box;
 } ss_found_box;
 
 typedef struct ss_boxes {

@@ -47,7 +47,7 @@ typedef struct edges {
   double left, top, right, bottom; /* distances from a place */
 } edges;
 
-static edges edges_from(const ss_box *box, double x, double y) {
+static edges edges_from(const ss_bounding_box *box, double x, double y) {
   return (edges){.left = x - box->left, .top = y - box->top, .right = box->right - x, .bottom = box->bottom - y};
 }
 
@@ -56,14 +56,14 @@ static const ss_true_box *box_of_place(const ss_fcos_level *level, double x, dou
                                        size_t count) {
   const ss_true_box *best = NULL;
   for (size_t i = 0; i < count; i++) {
-    const ss_box *box = &boxes[i].box;
+    const ss_bounding_box *box = &boxes[i].box;
     const edges to = edges_from(box, x, y);
     const double centre_x = 0.5 * ((double)box->left + box->right), centre_y = 0.5 * ((double)box->top + box->bottom);
     const bool central = fmax(fabs(x - centre_x), fabs(y - centre_y)) < centre_radius * level->stride;
     const bool inside = fmin(fmin(to.left, to.right), fmin(to.top, to.bottom)) > 0.0;
     const double farthest = fmax(fmax(to.left, to.right), fmax(to.top, to.bottom));
     const bool asked = farthest > level->least && farthest < level->most;
-    if (central && inside && asked && (!best || ss_box_area(box) < ss_box_area(&best->box))) {
+    if (central && inside && asked && (!best || ss_bounding_box_area(box) < ss_bounding_box_area(&best->box))) {
       best = &boxes[i];
     }
   }
@@ -262,14 +262,14 @@ static size_t add_candidate(ss_found_box *found, size_t from, size_t count, cons
   return count;
 }
 
-static ss_box box_at(const ss_fcos_grid *grid, const ss_fcos_level *level, int64_t row, int64_t column,
-                     const float *distances) {
+static ss_bounding_box box_at(const ss_fcos_grid *grid, const ss_fcos_level *level, int64_t row, int64_t column,
+                              const float *distances) {
   const double x = ((double)column + 0.5) * level->stride, y = ((double)row + 0.5) * level->stride;
   const double size = grid->size;
-  return (ss_box){.left = (float)fmin(fmax(x - distances[0] * level->stride, 0.0), size),
-                  .top = (float)fmin(fmax(y - distances[1] * level->stride, 0.0), size),
-                  .right = (float)fmin(fmax(x + distances[2] * level->stride, 0.0), size),
-                  .bottom = (float)fmin(fmax(y + distances[3] * level->stride, 0.0), size)};
+  return (ss_bounding_box){.left = (float)fmin(fmax(x - distances[0] * level->stride, 0.0), size),
+                           .top = (float)fmin(fmax(y - distances[1] * level->stride, 0.0), size),
+                           .right = (float)fmin(fmax(x + distances[2] * level->stride, 0.0), size),
+                           .bottom = (float)fmin(fmax(y + distances[3] * level->stride, 0.0), size)};
 }
 
 void ss_fcos_decode(const ss_fcos_grid *grid, const float *logits, const float *distances, const float *centreness,

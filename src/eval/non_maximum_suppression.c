@@ -18,7 +18,7 @@ size_t ss_non_maximum_suppression(ss_found_box *boxes, size_t count, double most
     size_t left = count;
     for (size_t i = count; i-- > kept;) { /* from the end, so that the order of what is left holds */
       const bool same = boxes[i].label == best.label;
-      if (i != at && !(same && ss_box_iou(&boxes[i].box, &best.box) > most_iou)) {
+      if (i != at && !(same && ss_bounding_box_iou(&boxes[i].box, &best.box) > most_iou)) {
         boxes[--left] = boxes[i];
       }
     }

@@ -217,7 +217,7 @@ static void finds_what_torchvision_finds(void **unused) {
     for (size_t i = 0; i < count; i++, at++) {
       assert_true(at < wanted);
       const float *row = golden + 7 * at;
-      const ss_box *box = &found[i].box;
+      const ss_bounding_box *box = &found[i].box;
       assert_int_equal(found[i].picture, (int)row[0]);
       assert_int_equal(found[i].label, (int)row[1]);
       assert_float_equal(found[i].score, row[2], 1e-6);
