@@ -102,7 +102,7 @@ static ss_status annotation_path(const ss_source *source, uint32_t sample, char 
   const char *name = ss_source_name(source, sample), *file = ss_path_name(name);
   const int stem = (int)(strrchr(file, '.') - file);
   const char *first = strchr(name, '/');
-  const bool world = first + 1 != file;
+  const bool world = first && first + 1 != file;
   const int length = world ? asprintf(path, "%s/%.*s-truth/Annotations/%.*s_%.*s.xml", source->root,
                                       (int)(first - name), name, (int)(file - first - 2), first + 1, stem, file)
                            : asprintf(path, "%s/Annotations/%.*s.xml", source->root, stem, file);
@@ -246,9 +246,9 @@ static ss_status take_part(const ss_source *source, ss_part part, ss_subset *sub
       subset->samples[subset->count++] = sample;
     }
   }
-  return subset->count ? SS_OK
-                       : ss_fail(error, SS_FAILED, "no %s part in %s", part == SS_PART_TRAIN ? "training" : "test",
-                                 source->data);
+  return subset->count
+             ? SS_OK
+             : ss_fail(error, SS_FAILED, "no %s part in %s", part == SS_PART_TRAIN ? "training" : "test", source->data);
 }
 
 ss_status ss_box_set_parts(const ss_box_set *set, ss_subset *train, ss_subset *test, ss_error *error) {

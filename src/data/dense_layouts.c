@@ -56,7 +56,7 @@ static ss_status open_voc(ss_dense_set *set, const char *data, ss_error *error) 
   }
   char *root = NULL;
   SS_TRY(ss_voc_root(data, &root, error));
-  SS_TRY(ss_dense_set_start(set, data, "VOC devkit", root, error));
+  SS_TRY(ss_source_of_files(data, "VOC devkit", root, &set->source, error));
   for (int i = 0; i < SS_VOC_CLASSES; i++) {
     SS_TRY(ss_dense_set_add_class(set, ss_voc_class_names[i], error));
   }
@@ -96,7 +96,7 @@ static ss_status open_world(ss_dense_set *set, const char *data, ss_error *error
     if (!root) {
       return ss_fail_memory(error, strlen(data), "a path");
     }
-    SS_TRY(ss_dense_set_start(set, data, "world", root, error));
+    SS_TRY(ss_source_of_files(data, "world", root, &set->source, error));
     SS_TRY(ss_source_scan_folder(set->source, error));
   }
   for (int i = 0; set->kind == SS_MAP_LABELS && i <= ss_world_class_count(); i++) {
@@ -253,7 +253,7 @@ static ss_status open_folders(ss_dense_set *set, const char *data, ss_error *err
   if (!root) {
     return ss_fail_memory(error, strlen(data), "a path");
   }
-  SS_TRY(ss_dense_set_start(set, data, "folders", root, error));
+  SS_TRY(ss_source_of_files(data, "folders", root, &set->source, error));
   bool train = false, test = false, flat = false;
   SS_TRY(add_part(set, "train", SS_PART_TRAIN, &train, error));
   for (int i = 0; i < 2 && train && !test; i++) {

@@ -11,22 +11,6 @@
 
 static const ss_dense_layout *const layouts[] = {&ss_dense_world, &ss_dense_voc, &ss_dense_folders};
 
-/* A source of files by name, of which this set is the only kind. */
-static const ss_source_kind pictures = {.read = ss_source_read_file};
-
-ss_status ss_dense_set_start(ss_dense_set *set, const char *data, const char *kind_name, char *root, ss_error *error) {
-  set->source = calloc(1, sizeof *set->source);
-  if (!set->source) {
-    free(root);
-    return ss_fail_memory(error, sizeof *set->source, "a data source");
-  }
-  set->source->kind = &pictures;
-  set->source->kind_name = kind_name;
-  set->source->root = root;
-  set->source->data = strdup(data);
-  return set->source->data ? SS_OK : ss_fail_memory(error, strlen(data), "a path");
-}
-
 /* Appends to a list that grows in powers of two. `text` is handed over, and freed on failure. */
 static ss_status append(char ***list, uint32_t *count, char *text, ss_error *error) {
   if ((*count & (*count - 1)) == 0) {

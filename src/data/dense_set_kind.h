@@ -23,8 +23,6 @@ typedef struct ss_dense_layout {
 
 extern const ss_dense_layout ss_dense_voc, ss_dense_world, ss_dense_folders;
 
-/* Gives the set an empty source whose samples' names begin from `root`, which is handed over. */
-ss_status ss_dense_set_start(ss_dense_set *set, const char *data, const char *kind_name, char *root, ss_error *error);
 /* Appends a sample: the picture ROOT/name and its map, a path that is handed over (freed on failure too). SS_FAILED if
  * there is no such map. */
 ss_status ss_dense_set_add(ss_dense_set *set, const char *name, ss_part part, char *map, ss_error *error);

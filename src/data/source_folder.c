@@ -210,3 +210,23 @@ ss_status ss_source_read_file(const ss_source *source, const ss_sample *sample, 
 }
 
 const ss_source_kind ss_source_folder = {holds, open_folder, ss_source_read_file};
+
+/* The kind of sources that are filled by whoever made them. */
+static const ss_source_kind listed = {.read = ss_source_read_file};
+
+ss_status ss_source_of_files(const char *data, const char *kind_name, char *root, ss_source **out, ss_error *error) {
+  ss_source *source = calloc(1, sizeof *source);
+  char *copy = strdup(data);
+  if (!source || !copy) {
+    free(source);
+    free(copy);
+    free(root);
+    return ss_fail_memory(error, sizeof *source + strlen(data), "a data source");
+  }
+  source->kind = &listed;
+  source->kind_name = kind_name;
+  source->root = root;
+  source->data = copy;
+  *out = source;
+  return SS_OK;
+}

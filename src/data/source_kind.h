@@ -63,6 +63,10 @@ extern const ss_source_kind ss_source_tar;
 extern const ss_source_kind ss_source_folder;
 extern const ss_source_kind ss_source_picture;
 
+/* An empty source of files below `root`, which is handed over (freed on failure too), for sets of pictures that are
+ * listed otherwise than by a kind; ended by ss_source_close. */
+ss_status ss_source_of_files(const char *data, const char *kind_name, char *root, ss_source **out, ss_error *error);
+
 /* Appends a sample; its name is copied. */
 ss_status ss_source_add_sample(ss_source *source, const char *name, ss_sample sample, ss_error *error);
 

@@ -297,29 +297,11 @@ ss_status ss_dense_test(ss_model *model, const ss_dense_set *set, const ss_subse
 
 /* ---- both ---- */
 
-static ss_status copy_model(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error) {
-  SS_TRY(ss_model_untrained(model, seed, out, error));
-  for (size_t i = 0; i < ss_parameters_count((*out)->parameters); i++) {
-    const ss_parameter *to = ss_parameters_at((*out)->parameters, i);
-    const ss_parameter *from = ss_parameters_find(model->parameters, to->name);
-    if (!from || from->count != to->count || from->dtype != to->dtype) {
-      const ss_status status = ss_fail(error, SS_FAILED, "the network has no parameter %s of its shape", to->name);
-      ss_model_free(*out);
-      *out = NULL;
-      return status;
-    }
-    memcpy(to->value, from->value, (size_t)to->count * ss_dtype_size(to->dtype));
-  }
-  memcpy((*out)->mean, model->mean, sizeof model->mean);
-  memcpy((*out)->deviation, model->deviation, sizeof model->deviation);
-  return SS_OK;
-}
-
 ss_status ss_dense_transfer(const ss_model *model, const ss_dense_set *set, const ss_subset *train,
                             const ss_subset *test, const ss_dense_task *task, const ss_dense_options *options,
                             ss_dense_result *result, ss_error *error) {
   ss_model *copy = NULL;
-  SS_TRY(copy_model(model, options->seed, &copy, error));
+  SS_TRY(ss_model_copy(model, options->seed, &copy, error));
   ss_status status = ss_dense_train(copy, set, train, task, options, result, error);
   status = status ? status : ss_dense_test(copy, set, test, task, options, error);
   ss_model_free(copy);

@@ -71,12 +71,20 @@ static void mean_colour(const ss_image *picture, int left, int top, int right, i
   }
 }
 
-void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image *picture) {
+void ss_sheet_extent(int tile, const ss_image *picture, int *left, int *top, int *width, int *height) {
   const int longer = picture->width > picture->height ? picture->width : picture->height;
   const int factor = tile / longer; /* 0: it must be reduced */
-  const int width = factor > 0 ? factor * picture->width : (int)((int64_t)picture->width * tile / longer);
-  const int height = factor > 0 ? factor * picture->height : (int)((int64_t)picture->height * tile / longer);
-  const int left = start_of(tile, column) + (tile - width) / 2, top = start_of(tile, row) + (tile - height) / 2;
+  *width = factor > 0 ? factor * picture->width : (int)((int64_t)picture->width * tile / longer);
+  *height = factor > 0 ? factor * picture->height : (int)((int64_t)picture->height * tile / longer);
+  *left = (tile - *width) / 2;
+  *top = (tile - *height) / 2;
+}
+
+void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image *picture) {
+  int left = 0, top = 0, width = 0, height = 0;
+  ss_sheet_extent(tile, picture, &left, &top, &width, &height);
+  left += start_of(tile, column);
+  top += start_of(tile, row);
   for (int y = 0; y < height; y++) {
     const int from_y = (int)((int64_t)y * picture->height / height);
     const int to_y = (int)((int64_t)(y + 1) * picture->height / height);

@@ -10,6 +10,8 @@ ss_status ss_sheet_new(ss_image *sheet, int columns, int rows, int tile, ss_erro
 void ss_sheet_fill(ss_image *sheet, int left, int top, int width, int height, const uint8_t colour[3]);
 /* Puts a picture, enlarged by whole pixels or averaged down to the tile's size, at (column, row). */
 void ss_sheet_put(ss_image *sheet, int tile, int column, int row, const ss_image *picture);
+/* Which pixels of a tile such a picture covers. */
+void ss_sheet_extent(int tile, const ss_image *picture, int *left, int *top, int *width, int *height);
 /* Frames the tile at (column, row) in a colour. */
 void ss_sheet_frame(ss_image *sheet, int tile, int column, int row, const uint8_t colour[3]);
 /* An arrow on the tile that points to where the picture's top went after `quarters` turns counter-clockwise. */

@@ -211,6 +211,24 @@ ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **ou
   return SS_OK;
 }
 
+ss_status ss_model_copy(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error) {
+  SS_TRY(ss_model_untrained(model, seed, out, error));
+  for (size_t i = 0; i < ss_parameters_count((*out)->parameters); i++) {
+    const ss_parameter *to = ss_parameters_at((*out)->parameters, i);
+    const ss_parameter *from = ss_parameters_find(model->parameters, to->name);
+    if (!from || from->count != to->count || from->dtype != to->dtype) {
+      const ss_status status = ss_fail(error, SS_FAILED, "the network has no parameter %s of its shape", to->name);
+      ss_model_free(*out);
+      *out = NULL;
+      return status;
+    }
+    memcpy(to->value, from->value, (size_t)to->count * ss_dtype_size(to->dtype));
+  }
+  memcpy((*out)->mean, model->mean, sizeof model->mean);
+  memcpy((*out)->deviation, model->deviation, sizeof model->deviation);
+  return SS_OK;
+}
+
 /* ---- --init ---- */
 
 /* Writes "resnet18, width 64, large stem, lab input, split, layer norm" to `text`. */

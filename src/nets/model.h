@@ -28,6 +28,9 @@ void ss_model_free(ss_model *model);
 /* An untrained model of the same architecture, width, stem, size, input and norm. */
 ss_status ss_model_untrained(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error);
 
+/* A copy to be trained on: what is added to it (a head) is drawn from `seed`. */
+ss_status ss_model_copy(const ss_model *model, uint64_t seed, ss_model **out, ss_error *error);
+
 /* Writes the parameters "PREFIX..." without the prefix as safetensors that torchvision's network of that architecture
  * loads with strict=True (fc replaced by an identity): what a run's backbone.safetensors is. Of a split backbone,
  * torchvision's network of half the width loads what begins with "lightness." and what begins with "colour.",
