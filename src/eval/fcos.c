@@ -15,7 +15,7 @@ static const double least_score = 0.05, most_iou = 0.6;
 ss_status ss_fcos_grid_of(const ss_backbone_layers *layers, int size, int classes, ss_fcos_grid *grid,
                           ss_error *error) {
   *grid = (ss_fcos_grid){.classes = classes, .size = size};
-  int chosen[SS_FCOS_LEVELS]; /* the coarsest first */
+  int chosen[SS_FCOS_LEVELS] = {0}; /* the coarsest first */
   int64_t finest = 0;
   for (int layer = layers->count - 1; layer >= 0 && grid->count < SS_FCOS_LEVELS; layer--) {
     const ss_shape shape = ss_tensor_shape(layers->tensors[layer]);
