@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "cli/measure.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "eval/detection_sheet.h"
 #include "eval/rescale.h"
 #include "io/png.h"

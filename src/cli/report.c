@@ -4,7 +4,7 @@
 #include "cli/measure.h"
 #include "cli/report_pictures.h"
 #include "cli/report_run.h"
-#include "cli/ways_cache.h"
+#include "engine/ways_cache.h"
 #include "train/run.h"
 
 #include <stdio.h>
