@@ -9,24 +9,31 @@ const char *ss_column_title(ss_column column) {
   return titles[column];
 }
 
-ss_status ss_columns_open(const ss_arguments *arguments, const ss_measurement *measurement, bool rescaled,
-                          ss_columns *columns, ss_error *error) {
+ss_column_base ss_column_base_of(const ss_measurement *measurement) {
+  return (ss_column_base){.model = measurement->model,
+                          .source = measurement->source,
+                          .train = &measurement->train,
+                          .features = &measurement->features,
+                          .seed = measurement->seed};
+}
+
+ss_status ss_columns_open(const ss_arguments *arguments, const ss_column_base *base, bool rescaled, ss_columns *columns,
+                          ss_error *error) {
   memset(columns, 0, sizeof *columns);
-  const ss_model *model = measurement->model;
+  const ss_model *model = base->model;
   const bool alone = ss_arguments_has(arguments, "alone");
   const bool untrained = strncmp(arguments->operands[0], "random:", strlen("random:")) == 0;
   columns->own_untrained = untrained && !alone;
   if (!alone && !untrained) {
-    SS_TRY(ss_model_untrained(model, measurement->seed, &columns->owned[SS_UNTRAINED], error));
+    SS_TRY(ss_model_untrained(model, base->seed, &columns->owned[SS_UNTRAINED], error));
   }
   const char *name = ss_arguments_value(arguments, "supervised", NULL);
   if (name) {
-    SS_TRY(ss_model_open(name, measurement->features.size, measurement->seed, &columns->owned[SS_SUPERVISED], error));
+    SS_TRY(ss_model_open(name, base->features->size, base->seed, &columns->owned[SS_SUPERVISED], error));
   }
   if (rescaled && !alone) {
     const ss_model *plain = untrained ? model : columns->owned[SS_UNTRAINED];
-    SS_TRY(ss_rescaled_model(plain, measurement->source, &measurement->train, &measurement->features,
-                             &columns->owned[SS_RESCALED], error));
+    SS_TRY(ss_rescaled_model(plain, base->source, base->train, base->features, &columns->owned[SS_RESCALED], error));
   }
   columns->models[SS_PRETRAINED] = model;
   for (int c = SS_UNTRAINED; c < SS_COLUMNS; c++) {

@@ -21,11 +21,21 @@ typedef struct ss_columns {
 /* "pretrained", "random", "rescaled", "supervised". */
 const char *ss_column_title(ss_column column);
 
-/* The measurement's model, and beside it what the flags ask for: the same network untrained and, with `rescaled`,
- * untrained with every layer rescaled to the training pictures (neither with --alone), and --supervised's. To be closed
- * whatever the outcome. */
-ss_status ss_columns_open(const ss_arguments *arguments, const ss_measurement *measurement, bool rescaled,
-                          ss_columns *columns, ss_error *error);
+/* What is measured, and how the networks beside it are made. */
+typedef struct ss_column_base {
+  const ss_model *model;
+  const ss_source *source; /* of the pictures that layers are rescaled to */
+  const ss_subset *train;
+  const ss_feature_options *features; /* size: of the other networks too */
+  uint64_t seed;                      /* of untrained networks */
+} ss_column_base;
+ss_column_base ss_column_base_of(const ss_measurement *measurement);
+
+/* The base's model, and beside it what the flags ask for: the same network untrained and, with `rescaled`, untrained
+ * with every layer rescaled to the training pictures (neither with --alone), and --supervised's. To be closed whatever
+ * the outcome. */
+ss_status ss_columns_open(const ss_arguments *arguments, const ss_column_base *base, bool rescaled, ss_columns *columns,
+                          ss_error *error);
 void ss_columns_close(ss_columns *columns);
 
 /* Whether --supervised's network, if there is one, has the measured one's layers; SS_FAILED, `instead` being what to do

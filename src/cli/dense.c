@@ -4,15 +4,12 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "engine/ways_cache.h"
-#include "eval/rescale.h"
 #include "io/png.h"
 #include "methods/sheet.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char *const ss_dense_network_names[SS_DENSE_NETWORKS] = {"pretrained", "random", "rescaled", "supervised"};
 
 static void tell_bad(void *context, uint32_t sample, const char *message) {
   (void)context;
@@ -76,34 +73,17 @@ static ss_status open_set(const char *data, ss_map_kind kind, ss_dense_compariso
 }
 
 static ss_status open_models(const ss_arguments *arguments, ss_dense_comparison *out, ss_error *error) {
-  const char *name = arguments->operands[0], *supervised = ss_arguments_value(arguments, "supervised", NULL);
-  const int size = out->options.size;
-  const uint64_t seed = out->options.seed;
-  const bool alone = ss_arguments_has(arguments, "alone");
-  const bool random = strncmp(name, "random:", strlen("random:")) == 0;
-  ss_model **owned = out->owned;
-  SS_TRY(ss_model_open(name, size, seed, &owned[SS_DENSE_PRETRAINED], error));
-  const ss_model *model = owned[SS_DENSE_PRETRAINED];
-  out->options.size = size ? size : model->backbone.size;
-  if (!alone && !random) {
-    SS_TRY(ss_model_untrained(model, seed, &owned[SS_DENSE_UNTRAINED], error));
-  }
-  if (!alone && !out->options.finetune) {
-    const ss_feature_options how = {.size = out->options.size,
-                                    .threads = out->options.threads,
-                                    .max_bad = out->options.max_bad,
-                                    .ways = out->options.ways};
-    SS_TRY(ss_rescaled_model(random ? model : owned[SS_DENSE_UNTRAINED], ss_dense_set_source(out->set), &out->train,
-                             &how, &owned[SS_DENSE_RESCALED], error));
-  }
-  if (supervised) {
-    SS_TRY(ss_model_open(supervised, size, seed, &owned[SS_DENSE_SUPERVISED], error));
-  }
-  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
-    out->models[n] = owned[n];
-  }
-  out->same_as_untrained = !alone && random;
-  return SS_OK;
+  ss_dense_options *options = &out->options;
+  SS_TRY(ss_model_open(arguments->operands[0], options->size, options->seed, &out->model, error));
+  options->size = options->size ? options->size : out->model->backbone.size;
+  const ss_feature_options how = {
+      .size = options->size, .threads = options->threads, .max_bad = options->max_bad, .ways = options->ways};
+  const ss_column_base base = {.model = out->model,
+                               .source = ss_dense_set_source(out->set),
+                               .train = &out->train,
+                               .features = &how,
+                               .seed = options->seed};
+  return ss_columns_open(arguments, &base, !options->finetune, &out->columns, error);
 }
 
 ss_status ss_dense_comparison_open(const ss_arguments *arguments, ss_map_kind kind, ss_dense_comparison *out,
@@ -120,9 +100,8 @@ void ss_dense_comparison_close(ss_dense_comparison *compare) {
     ss_ways_cache_save(compare->options.ways);
   }
   ss_ways_free(compare->options.ways);
-  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
-    ss_model_free(compare->owned[n]);
-  }
+  ss_columns_close(&compare->columns);
+  ss_model_free(compare->model);
   free(compare->train_values);
   free(compare->test_values);
   ss_subset_free(&compare->train);
@@ -149,16 +128,16 @@ static ss_status run_networks(ss_dense_comparison *compare, const ss_dense_task 
   options.sheet = sheet;
   options.tell = tell_epoch;
   int column = 2; /* behind picture and truth */
-  for (ss_dense_network n = 0; n < SS_DENSE_NETWORKS; n++) {
-    if (!compare->models[n]) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
+    if (!compare->columns.models[n]) {
       continue;
     }
-    teller of = {ss_dense_network_names[n], options.epochs};
+    teller of = {ss_column_title(n), options.epochs};
     options.tell_context = &of;
     if (sheet) {
       sheet->column = column++;
     }
-    SS_TRY(ss_dense_transfer(compare->models[n], compare->set, &compare->train, &compare->test, task, &options,
+    SS_TRY(ss_dense_transfer(compare->columns.models[n], compare->set, &compare->train, &compare->test, task, &options,
                              &compare->results[n], error));
     take(context, n);
   }
@@ -173,8 +152,8 @@ ss_status ss_dense_comparison_run(ss_dense_comparison *compare, const ss_argumen
     return run_networks(compare, task, NULL, take, context, error);
   }
   int columns = 2;
-  for (int n = 0; n < SS_DENSE_NETWORKS; n++) {
-    columns += compare->models[n] != NULL;
+  for (int n = 0; n < SS_COLUMNS; n++) {
+    columns += compare->columns.models[n] != NULL;
   }
   ss_image image = {0};
   ss_dense_sheet sheet = {

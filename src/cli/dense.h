@@ -2,17 +2,15 @@
 #ifndef SS_CLI_DENSE_H
 #define SS_CLI_DENSE_H
 
-#include "cli/arguments.h"
+#include "cli/columns.h"
 #include "eval/dense_transfer.h"
 
 /* Rows of both commands' tables of flags and of options; a command's own go before these. */
-#define SS_DENSE_FLAGS                                                                                           \
-  {"supervised", 0, "RUN", "a run of the method supervised, shown beside it"},                                   \
-      {"alone", 0, NULL, "leave out the untrained networks it is compared with"},                                \
-      {"finetune", 0, NULL, "train the backbone too (default: it is frozen, and the head alone learns)"},        \
-      {"sheet", 0, "FILE.png", "draw test pictures, their truth and what each network predicts, a column each"}, \
-      {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, {    \
-    0                                                                                                            \
+#define SS_DENSE_FLAGS                                                                                                 \
+  SS_COLUMN_FLAGS, {"finetune", 0, NULL, "train the backbone too (default: it is frozen, and the head alone learns)"}, \
+      {"sheet", 0, "FILE.png", "draw test pictures, their truth and what each network predicts, a column each"},       \
+      {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, {          \
+    0                                                                                                                  \
   }
 #define SS_DENSE_OPTIONS                                                                                                 \
   {"epochs", SS_OPTION_INT, "20", "times each training picture is seen", 1, 100000, NULL},                               \
@@ -33,28 +31,16 @@
     0                                                                                                                    \
   }
 
-/* The networks that are compared; a row of the table each. The constant prediction is the command's. */
-typedef enum ss_dense_network {
-  SS_DENSE_PRETRAINED,
-  SS_DENSE_UNTRAINED,
-  SS_DENSE_RESCALED,
-  SS_DENSE_SUPERVISED,
-  SS_DENSE_NETWORKS
-} ss_dense_network;
-
-extern const char *const ss_dense_network_names[SS_DENSE_NETWORKS]; /* "pretrained", "random", ... */
-
 /* A command line that has been acted upon. */
 typedef struct ss_dense_comparison {
   ss_settings *settings;
   ss_dense_set *set;
   ss_subset train, test;
-  uint64_t *train_values, *test_values;      /* (SS_MAP_VALUES) counts of the maps' values */
-  const ss_model *models[SS_DENSE_NETWORKS]; /* NULL: not compared */
-  ss_model *owned[SS_DENSE_NETWORKS];
-  bool same_as_untrained; /* RUN is an untrained network: its row is that of `random` as well */
+  uint64_t *train_values, *test_values; /* (SS_MAP_VALUES) counts of the maps' values */
+  ss_model *model;
+  ss_columns columns; /* a row of the table each; the constant prediction is the command's */
   ss_dense_options options;
-  ss_dense_result results[SS_DENSE_NETWORKS];
+  ss_dense_result results[SS_COLUMNS];
 } ss_dense_comparison;
 
 /* Reads the options, opens RUN and DATA, and reads all maps. To be closed whatever the outcome. `classes`: of labels,
@@ -64,7 +50,7 @@ ss_status ss_dense_comparison_open(const ss_arguments *arguments, ss_map_kind ki
 void ss_dense_comparison_close(ss_dense_comparison *compare);
 
 /* Takes the task's result for a network that has been tested. */
-typedef void (*ss_dense_take)(void *context, ss_dense_network network);
+typedef void (*ss_dense_take)(void *context, ss_column network);
 
 /* Trains and tests every network with the task, telling of it on standard error, and writes --sheet. */
 ss_status ss_dense_comparison_run(ss_dense_comparison *compare, const ss_arguments *arguments,

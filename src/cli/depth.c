@@ -12,7 +12,7 @@ static const ss_option options[] = {
     {"scale", SS_OPTION_FLOAT, "1000", "units of the depth maps a metre: 1000 for millimetres", 1e-6, 1e9, NULL},
     SS_DENSE_OPTIONS};
 
-enum { constant = SS_DENSE_NETWORKS, row_count }; /* rows: the networks, then the constant prediction */
+enum { constant = SS_COLUMNS, row_count }; /* rows: the networks, then the constant prediction */
 
 typedef struct estimating {
   ss_dense_comparison compare;
@@ -22,10 +22,10 @@ typedef struct estimating {
 } estimating;
 
 static const char *row_name(int row) {
-  return row == constant ? "constant" : ss_dense_network_names[row];
+  return row == constant ? "constant" : ss_column_title((ss_column)row);
 }
 
-static void take(void *context, ss_dense_network network) {
+static void take(void *context, ss_column network) {
   estimating *own = context;
   own->rows[network] = ss_depth_take(&own->depth);
   own->known[network] = true;
@@ -88,10 +88,10 @@ static ss_status estimate(estimating *own, const ss_arguments *arguments, ss_err
   own->known[constant] = true;
   const ss_dense_task task = ss_depth_task(&own->depth);
   SS_TRY(ss_dense_comparison_run(compare, arguments, &task, take, own, error));
-  if (compare->same_as_untrained) {
-    own->rows[SS_DENSE_UNTRAINED] = own->rows[SS_DENSE_PRETRAINED];
-    own->known[SS_DENSE_UNTRAINED] = true;
-    compare->results[SS_DENSE_UNTRAINED] = compare->results[SS_DENSE_PRETRAINED];
+  if (compare->columns.own_untrained) {
+    own->rows[SS_UNTRAINED] = own->rows[SS_PRETRAINED];
+    own->known[SS_UNTRAINED] = true;
+    compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
   return ss_arguments_has(arguments, "json") ? print_json(own, error) : SS_OK;

@@ -1,10 +1,9 @@
 /* selfsup detect RUN DATA */
 #include "base/memory.h"
 #include "base/system.h"
-#include "cli/measure.h"
+#include "cli/columns.h"
 #include "engine/ways_cache.h"
 #include "eval/detection_sheet.h"
-#include "eval/rescale.h"
 #include "io/png.h"
 
 #include <math.h>
@@ -13,8 +12,7 @@
 #include <string.h>
 
 static const ss_flag flags[] = {
-    {"supervised", 0, "RUN", "a run of the method supervised, shown beside it"},
-    {"alone", 0, NULL, "leave out the untrained networks it is compared with"},
+    SS_COLUMN_FLAGS,
     {"finetune", 0, NULL, "train the backbone too (default: it is frozen, and the detector alone learns)"},
     {"sheet", 0, "FILE.png", "draw test pictures with their boxes, and with those that each network found"},
     {"json", 0, NULL, "print one JSON object last on standard output"},
@@ -39,12 +37,8 @@ static const ss_option options[] = {
     {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL},
     {0}};
 
-/* The networks that are compared; a row of the table each. */
-enum { pretrained, untrained, rescaled, supervised, network_count };
-static const char *const names[] = {"pretrained", "random", "rescaled", "supervised"};
-
+/* What came of a network. */
 typedef struct row {
-  const ss_model *model; /* NULL: not compared */
   bool known;
   ss_detection_score score;
   double *per_class;
@@ -56,9 +50,9 @@ typedef struct comparison {
   ss_settings *settings;
   ss_box_set *set;
   ss_subset train, test;
-  ss_model *owned[network_count];
-  row rows[network_count];
-  bool same_as_untrained; /* RUN is an untrained network: its row is that of `random` as well */
+  ss_model *model;
+  ss_columns columns; /* a row of the table each */
+  row rows[SS_COLUMNS];
   ss_detection_options options;
 } comparison;
 
@@ -67,8 +61,9 @@ static void close_comparison(comparison *compare) {
     ss_ways_cache_save(compare->options.ways);
   }
   ss_ways_free(compare->options.ways);
-  for (int n = 0; n < network_count; n++) {
-    ss_model_free(compare->owned[n]);
+  ss_columns_close(&compare->columns);
+  ss_model_free(compare->model);
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
     free(compare->rows[n].per_class);
     ss_detections_free(&compare->rows[n].found);
   }
@@ -109,33 +104,17 @@ static ss_status read_options(const ss_arguments *arguments, comparison *out, ss
 }
 
 static ss_status open_models(const ss_arguments *arguments, comparison *out, ss_error *error) {
-  const char *name = arguments->operands[0], *beside = ss_arguments_value(arguments, "supervised", NULL);
-  const int size = out->options.size;
-  const uint64_t seed = out->options.seed;
-  const bool alone = ss_arguments_has(arguments, "alone");
-  const bool random = strncmp(name, "random:", strlen("random:")) == 0;
-  ss_model **owned = out->owned;
-  SS_TRY(ss_model_open(name, size, seed, &owned[pretrained], error));
-  out->options.size = size ? size : owned[pretrained]->backbone.size;
-  if (!alone && !random) {
-    SS_TRY(ss_model_untrained(owned[pretrained], seed, &owned[untrained], error));
-  }
-  if (!alone && !out->options.finetune) {
-    const ss_feature_options how = {.size = out->options.size,
-                                    .threads = out->options.threads,
-                                    .max_bad = out->options.max_bad,
-                                    .ways = out->options.ways};
-    SS_TRY(ss_rescaled_model(owned[random ? pretrained : untrained], ss_box_set_source(out->set), &out->train, &how,
-                             &owned[rescaled], error));
-  }
-  if (beside) {
-    SS_TRY(ss_model_open(beside, size, seed, &owned[supervised], error));
-  }
-  for (int n = 0; n < network_count; n++) {
-    out->rows[n].model = owned[n];
-  }
-  out->same_as_untrained = !alone && random;
-  return SS_OK;
+  ss_detection_options *detection = &out->options;
+  SS_TRY(ss_model_open(arguments->operands[0], detection->size, detection->seed, &out->model, error));
+  detection->size = detection->size ? detection->size : out->model->backbone.size;
+  const ss_feature_options how = {
+      .size = detection->size, .threads = detection->threads, .max_bad = detection->max_bad, .ways = detection->ways};
+  const ss_column_base base = {.model = out->model,
+                               .source = ss_box_set_source(out->set),
+                               .train = &out->train,
+                               .features = &how,
+                               .seed = detection->seed};
+  return ss_columns_open(arguments, &base, !detection->finetune, &out->columns, error);
 }
 
 static ss_status open_comparison(const ss_arguments *arguments, comparison *out, ss_error *error) {
@@ -162,32 +141,32 @@ static ss_status run_networks(comparison *compare, ss_error *error) {
   const size_t classes = (size_t)ss_box_set_class_count(compare->set);
   ss_detection_options how = compare->options;
   how.tell = tell_epoch;
-  for (int n = 0; n < network_count; n++) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
     row *of = &compare->rows[n];
-    if (!of->model) {
+    if (!compare->columns.models[n]) {
       continue;
     }
-    teller who = {names[n], how.epochs};
+    teller who = {ss_column_title(n), how.epochs};
     how.tell_context = &who;
     SS_TRY(ss_alloc((void **)&of->per_class, classes, sizeof(double), "the scores", error));
-    SS_TRY(ss_detect(of->model, compare->set, &compare->train, &compare->test, &how, &of->score, of->per_class,
-                     &of->found, &of->loss, error));
+    SS_TRY(ss_detect(compare->columns.models[n], compare->set, &compare->train, &compare->test, &how, &of->score,
+                     of->per_class, &of->found, &of->loss, error));
     of->known = true;
-    fprintf(stderr, "%s: VOC AP50 %.2f %%\n", names[n], of->score.voc_ap50);
+    fprintf(stderr, "%s: VOC AP50 %.2f %%\n", ss_column_title(n), of->score.voc_ap50);
   }
-  if (compare->same_as_untrained) {
-    compare->rows[untrained].known = true;
-    compare->rows[untrained].score = compare->rows[pretrained].score;
-    compare->rows[untrained].loss = compare->rows[pretrained].loss;
+  if (compare->columns.own_untrained) {
+    compare->rows[SS_UNTRAINED].known = true;
+    compare->rows[SS_UNTRAINED].score = compare->rows[SS_PRETRAINED].score;
+    compare->rows[SS_UNTRAINED].loss = compare->rows[SS_PRETRAINED].loss;
   }
   return SS_OK;
 }
 
 static ss_status write_sheet(const comparison *compare, const char *path, ss_error *error) {
-  ss_detections shown[network_count];
+  ss_detections shown[SS_COLUMNS];
   int count = 0;
-  for (int n = 0; n < network_count; n++) {
-    if (compare->rows[n].model) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
+    if (compare->columns.models[n]) {
       shown[count++] = compare->rows[n].found;
     }
   }
@@ -204,25 +183,25 @@ static void print_table(const comparison *compare) {
          how->finetune ? "fine-tuned" : "frozen", compare->train.count, compare->test.count, how->size, how->epochs,
          how->batch);
   printf("%-10s  %8s  %10s  %8s  %8s  %8s\n", "", "VOC AP50", "VOC07 AP50", "COCO AP", "AP50", "AP75");
-  for (int n = 0; n < network_count; n++) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
     const ss_detection_score *score = &compare->rows[n].score;
     if (compare->rows[n].known) {
-      printf("%-10s  %8.2f  %10.2f  %8.2f  %8.2f  %8.2f\n", names[n], score->voc_ap50, score->voc07_ap50, score->ap,
-             score->ap50, score->ap75);
+      printf("%-10s  %8.2f  %10.2f  %8.2f  %8.2f  %8.2f\n", ss_column_title(n), score->voc_ap50, score->voc07_ap50,
+             score->ap, score->ap50, score->ap75);
     }
   }
 }
 
 static void print_classes(const comparison *compare) {
   printf("\n%-14s", "VOC AP50");
-  for (int n = 0; n < network_count; n++) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
     if (compare->rows[n].per_class) {
-      printf("  %10s", names[n]);
+      printf("  %10s", ss_column_title(n));
     }
   }
   for (int label = 0; label < ss_box_set_class_count(compare->set); label++) {
     printf("\n%-14s", ss_box_set_class_name(compare->set, label));
-    for (int n = 0; n < network_count; n++) {
+    for (ss_column n = 0; n < SS_COLUMNS; n++) {
       const double *per_class = compare->rows[n].per_class;
       if (per_class && isnan(per_class[label])) {
         printf("  %10s", "-");
@@ -234,13 +213,13 @@ static void print_classes(const comparison *compare) {
   printf("\n");
 }
 
-static ss_status add_row(const comparison *compare, int n, cJSON *json, ss_error *error) {
+static ss_status add_row(const comparison *compare, ss_column n, cJSON *json, ss_error *error) {
   const row *of = &compare->rows[n];
   cJSON *object = NULL, *list = NULL;
   if (!of->known) {
-    return ss_json_add_null(json, names[n], error);
+    return ss_json_add_null(json, ss_column_title(n), error);
   }
-  SS_TRY(ss_json_add_object(json, names[n], &object, error));
+  SS_TRY(ss_json_add_object(json, ss_column_title(n), &object, error));
   SS_TRY(ss_json_add_float(object, "voc_ap50", of->score.voc_ap50, error));
   SS_TRY(ss_json_add_float(object, "voc07_ap50", of->score.voc07_ap50, error));
   SS_TRY(ss_json_add_float(object, "ap", of->score.ap, error));
@@ -256,7 +235,7 @@ static ss_status add_row(const comparison *compare, int n, cJSON *json, ss_error
 
 static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
   cJSON *list = NULL;
-  for (int n = 0; n < network_count; n++) {
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
     SS_TRY(add_row(compare, n, json, error));
   }
   SS_TRY(ss_json_add_array(json, "classes", &list, error));

@@ -262,9 +262,10 @@ static ss_status tune_columns(comparison *compare, ss_error *error) {
 static ss_status finetune(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
   comparison compare = {
       .measurement = measurement, .out = ss_arguments_value(arguments, "out", NULL), .how = SS_FINETUNE_DEFAULTS};
+  const ss_column_base base = ss_column_base_of(measurement);
   ss_status status = configure(&compare, error);
   if (status == SS_OK) {
-    status = ss_columns_open(arguments, measurement, true, &compare.columns, error);
+    status = ss_columns_open(arguments, &base, true, &compare.columns, error);
   }
   if (status == SS_OK && compare.how.frozen_layers > 0) {
     status = ss_columns_check_layers(&compare.columns, "leave out --freeze-to", error);

@@ -48,7 +48,8 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
     compare->how.protocol = SS_PROBE_SGD;
   }
   compare->all_layers = strcmp(ss_settings_text(measurement->settings, "layers"), "all") == 0;
-  SS_TRY(ss_columns_open(arguments, measurement, compare->all_layers, &compare->columns, error));
+  const ss_column_base base = ss_column_base_of(measurement);
+  SS_TRY(ss_columns_open(arguments, &base, compare->all_layers, &compare->columns, error));
   return find_layers(compare, error);
 }
 

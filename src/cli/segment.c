@@ -15,7 +15,7 @@ static const ss_option options[] = {
     {"classes", SS_OPTION_INT, "0", "classes of the masks, the background included (0: as DATA says)", 0, 255, NULL},
     SS_DENSE_OPTIONS};
 
-enum { constant = SS_DENSE_NETWORKS, row_count }; /* rows: the networks, then the constant prediction */
+enum { constant = SS_COLUMNS, row_count }; /* rows: the networks, then the constant prediction */
 
 typedef struct result {
   bool known;
@@ -31,10 +31,10 @@ typedef struct segmenting {
 } segmenting;
 
 static const char *row_name(int row) {
-  return row == constant ? "constant" : ss_dense_network_names[row];
+  return row == constant ? "constant" : ss_column_title((ss_column)row);
 }
 
-static void take(void *context, ss_dense_network network) {
+static void take(void *context, ss_column network) {
   segmenting *own = context;
   own->rows[network].metrics = ss_segmentation_take(own->segmentation, own->rows[network].iou);
   own->rows[network].known = true;
@@ -135,9 +135,9 @@ static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_erro
   least->known = true;
   const ss_dense_task task = ss_segmentation_task(own->segmentation);
   SS_TRY(ss_dense_comparison_run(compare, arguments, &task, take, own, error));
-  if (compare->same_as_untrained) {
-    own->rows[SS_DENSE_UNTRAINED] = own->rows[SS_DENSE_PRETRAINED];
-    compare->results[SS_DENSE_UNTRAINED] = compare->results[SS_DENSE_PRETRAINED];
+  if (compare->columns.own_untrained) {
+    own->rows[SS_UNTRAINED] = own->rows[SS_PRETRAINED];
+    compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
   return ss_arguments_has(arguments, "json") ? print_json(own, error) : SS_OK;
