@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include "base/random.h"
+#include "engine/plan.h"
 #include "eval/depth_task.h"
 #include "eval/segmentation_task.h"
 #include "io/png.h"
@@ -189,6 +190,62 @@ static void test_frozen_backbone(void **state) {
   close_all(&all);
 }
 
+/* Equation 4 of Eigen, Puhrsch and Fergus, as it is written: for each picture, over its known pixels. */
+static double naive_depth_loss(const float *outputs, const float *targets, const bool *known, int pictures,
+                               int pixels) {
+  double sum = 0.0;
+  for (int i = 0; i < pictures; i++) {
+    double squares = 0.0, differences = 0.0, n = 0.0;
+    for (int k = i * pixels; k < (i + 1) * pixels; k++) {
+      const double d = known[k] ? (double)outputs[k] - targets[k] : 0.0;
+      squares += d * d;
+      differences += d;
+      n += known[k];
+    }
+    sum += squares / n - 0.5 / (n * n) * differences * differences;
+  }
+  return sum / pictures;
+}
+
+static void test_depth_loss(void **state) {
+  (void)state;
+  enum { pictures = 2, side = 3, pixels = side * side, all = pictures * pixels };
+  float outputs[all], targets[all], weights[all];
+  bool known[all];
+  int counts[pictures] = {0};
+  ss_error error = {""};
+  ss_depth depth = {.middle = 1.0f};
+  const ss_dense_task task = ss_depth_task(&depth);
+  ss_random random = ss_random_stream(1, SS_RANDOM_METHOD, 0, 0, 0);
+  for (int k = 0; k < all; k++) {
+    outputs[k] = ss_random_normal(&random);
+    targets[k] = ss_random_normal(&random);
+    known[k] = k % 4 != 1;
+    counts[k / pixels] += known[k];
+  }
+  for (int k = 0; k < all; k++) {
+    weights[k] = known[k] ? 1.0f / (float)counts[k / pixels] : 0.0f;
+  }
+  ss_parameters *parameters = ss_parameters_new(0);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32});
+  ss_plan *plan = NULL;
+  ss_tensor *in[3];
+  in[0] = ss_graph_input(graph, "outputs", SS_F32, ss_shape_of(pictures, side, side, 1));
+  in[1] = ss_graph_input(graph, "targets", SS_F32, ss_shape_of(pictures, side, side));
+  in[2] = ss_graph_input(graph, "weights", SS_F32, ss_shape_of(pictures, side, side));
+  ss_tensor *loss = ss_graph_keep(graph, task.loss(task.context, graph, in[0], in[1], in[2]));
+  support_ok(ss_plan_new(graph, &(ss_plan_options){.threads = 1}, &plan, &error), &error);
+  memcpy(ss_plan_data(plan, in[0]), outputs, sizeof outputs);
+  memcpy(ss_plan_data(plan, in[1]), targets, sizeof targets);
+  memcpy(ss_plan_data(plan, in[2]), weights, sizeof weights);
+  support_ok(ss_plan_run(plan, 0, &error), &error);
+  assert_float_equal(*(const float *)ss_plan_data(plan, loss),
+                     naive_depth_loss(outputs, targets, known, pictures, pixels), 1e-5);
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
 static void test_depth_learns(void **state) {
   (void)state;
   opened all = open_all(SS_MAP_DEPTH);
@@ -245,8 +302,9 @@ static void test_sizes_must_agree(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_segmentation_learns),
-                                     cmocka_unit_test(test_same_seed_same_bits), cmocka_unit_test(test_frozen_backbone),
-                                     cmocka_unit_test(test_depth_learns), cmocka_unit_test(test_sizes_must_agree)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_segmentation_learns), cmocka_unit_test(test_same_seed_same_bits),
+      cmocka_unit_test(test_frozen_backbone),     cmocka_unit_test(test_depth_loss),
+      cmocka_unit_test(test_depth_learns),        cmocka_unit_test(test_sizes_must_agree)};
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
