@@ -93,22 +93,21 @@ static int open_left(const char *temporary, uint64_t keep) {
     return -1;
   }
   struct stat info;
-  int why = 0;
-  if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    why = EBUSY;
-  } else if (fstat(file, &info) != 0) {
-    why = errno;
-  } else if (!S_ISREG(info.st_mode) || (uint64_t)info.st_size < keep) {
-    why = EAGAIN;
-  } else if (ftruncate(file, (off_t)keep) != 0) {
-    why = errno;
+  errno = 0;
+  const bool locked = flock(file, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  if (!locked) {
+    errno = EBUSY;
+  } else if (fstat(file, &info) == 0) {
+    const bool enough = S_ISREG(info.st_mode) && (uint64_t)info.st_size >= keep;
+    if (enough && ftruncate(file, (off_t)keep) == 0) {
+      return file;
+    }
+    errno = enough ? errno : EAGAIN;
   }
-  if (why != 0) {
-    close(file);
-    errno = why;
-    return -1;
-  }
-  return file;
+  const int why = errno;
+  close(file);
+  errno = why;
+  return -1;
 }
 
 /* A writer without a stream yet: its paths. */

@@ -19,6 +19,7 @@ typedef struct pictures {
   ss_source *source;
   ss_subset all;
   ss_model *model;
+  ss_ways *ways; /* kernels chosen by the first run; who goes on has only what is recorded */
 } pictures;
 
 static void open_pictures(pictures *own) {
@@ -31,10 +32,13 @@ static void open_pictures(pictures *own) {
   ss_error error = {""};
   support_ok(ss_subset_everything(own->source, &own->all, &error), &error);
   own->model = support_model("random:resnet18?width=4&size=16");
+  own->ways = ss_ways_new();
+  assert_non_null(own->ways);
 }
 
 static void close_pictures(pictures *own) {
   ss_model_free(own->model);
+  ss_ways_free(own->ways);
   ss_subset_free(&own->all);
   ss_source_close(own->source);
   support_remove_folder(own->folder);
@@ -64,16 +68,31 @@ static void expect_same(const char *a, const char *b) {
   free(y);
 }
 
-static ss_embedding_options options_for(bool resume) {
-  return (ss_embedding_options){
-      .features = {.batch = BATCH, .threads = 1, .layer = SS_LAST_LAYER}, .resume = resume, .piece_bytes = 1};
+static ss_embedding_options options_for(bool resume, ss_ways *ways) {
+  return (ss_embedding_options){.features = {.batch = BATCH, .threads = 1, .layer = SS_LAST_LAYER, .ways = ways},
+                                .resume = resume,
+                                .piece_bytes = 1};
 }
 
-static void embed(const pictures *own, const char *name, const ss_embedding_options *options, int64_t kept) {
+static void run(const pictures *own, const char *name, const ss_embedding_options *options, int64_t kept) {
   ss_embedding_result result;
   ss_error error = {""};
   support_ok(ss_embed(own->model, own->source, &own->all, at(own, name), options, &result, &error), &error);
   assert_true(result.count == PICTURES && result.dim == 32 && result.kept == kept);
+}
+
+static void embed_whole(const pictures *own, const char *name) {
+  const ss_embedding_options options = options_for(false, own->ways);
+  run(own, name, &options, 0);
+}
+
+/* Goes on with `kept` rows. */
+static void go_on(const pictures *own, const char *name, int64_t kept) {
+  ss_ways *ways = ss_ways_new();
+  assert_non_null(ways);
+  const ss_embedding_options options = options_for(true, ways);
+  run(own, name, &options, kept);
+  ss_ways_free(ways);
 }
 
 static void die(void *context, int64_t rows, int64_t count) {
@@ -88,7 +107,7 @@ static void embed_and_die(const pictures *own, const char *name, bool resume, in
   const pid_t child = fork();
   assert_true(child >= 0);
   if (child == 0) {
-    ss_embedding_options options = options_for(resume);
+    ss_embedding_options options = options_for(resume, own->ways);
     ss_embedding_result result;
     ss_error error = {""};
     options.tell = die;
@@ -105,17 +124,16 @@ static void killed_anywhere_it_ends_with_the_same_bytes(void **unused) {
   (void)unused;
   pictures own = {0};
   open_pictures(&own);
+  embed_whole(&own, "whole.npy");
   embed_and_die(&own, "a.npy", false, 1); /* after a batch */
   assert_false(ss_file_exists(at(&own, "a.npy")));
   embed_and_die(&own, "a.npy", true, 12); /* and again */
   embed_and_die(&own, "b.npy", true, 28); /* all but the incomplete last batch; nothing to go on with at first */
   embed_and_die(&own, "c.npy", false, 20);
   embed_and_die(&own, "c.npy", false, 8); /* begun anew over what was left */
-  const ss_embedding_options resume = options_for(true), whole = options_for(false);
-  embed(&own, "whole.npy", &whole, 0);
-  embed(&own, "a.npy", &resume, 12);
-  embed(&own, "b.npy", &resume, 28);
-  embed(&own, "c.npy", &resume, 8);
+  go_on(&own, "a.npy", 12);
+  go_on(&own, "b.npy", 28);
+  go_on(&own, "c.npy", 8);
   static const char *const names[] = {"a", "b", "c"};
   for (int i = 0; i < 3; i++) {
     char npy[16], txt[16], left[16];
@@ -128,7 +146,8 @@ static void killed_anywhere_it_ends_with_the_same_bytes(void **unused) {
     snprintf(left, sizeof left, "%s.npy.tmp", names[i]);
     assert_false(ss_file_exists(at(&own, left)));
   }
-  embed(&own, "a.npy", &resume, 0); /* nothing is left to go on with: made again */
+  const ss_embedding_options resume = options_for(true, own.ways);
+  run(&own, "a.npy", &resume, 0); /* nothing is left to go on with: made again */
   expect_same(at(&own, "a.npy"), at(&own, "whole.npy"));
   close_pictures(&own);
 }
@@ -138,14 +157,14 @@ static void what_is_not_safe_does_not_count(void **unused) {
   (void)unused;
   pictures own = {0};
   open_pictures(&own);
-  const ss_embedding_options resume = options_for(true), whole = options_for(false);
+  const ss_embedding_options resume = options_for(true, own.ways);
+  embed_whole(&own, "whole.npy");
   embed_and_die(&own, "a.npy", false, 8);
   FILE *file = fopen(at(&own, "a.npy.tmp"), "ab"), *names = fopen(at(&own, "a.txt.tmp"), "ab");
   assert_true(file && names);
   assert_true(fputs("garbage", file) >= 0 && fputs("a half na", names) >= 0);
   assert_true(fclose(file) == 0 && fclose(names) == 0);
-  embed(&own, "a.npy", &resume, 8);
-  embed(&own, "whole.npy", &whole, 0);
+  go_on(&own, "a.npy", 8);
   expect_same(at(&own, "a.npy"), at(&own, "whole.npy"));
   expect_same(at(&own, "a.txt"), at(&own, "whole.txt"));
   embed_and_die(&own, "a.npy", false, 8);
@@ -173,7 +192,7 @@ static void goes_on_with_the_same_only(void **unused) {
   pictures own = {0};
   open_pictures(&own);
   embed_and_die(&own, "a.npy", false, 8);
-  ss_embedding_options resume = options_for(true);
+  ss_embedding_options resume = options_for(true, own.ways);
   ss_model *other = NULL;
   ss_error error = {""};
   support_ok(ss_model_open("random:resnet18?width=4&size=16", 0, 1, &other, &error), &error);
@@ -182,14 +201,14 @@ static void goes_on_with_the_same_only(void **unused) {
   expect_refused(&own, own.model, &fewer, &resume, "other pictures");
   resume.features.batch = 8;
   expect_refused(&own, own.model, &own.all, &resume, "another --batch (4, now 8)");
-  resume = options_for(true);
+  resume = options_for(true, own.ways);
   resume.features.size = 24;
   expect_refused(&own, own.model, &own.all, &resume, "--size");
-  resume = options_for(true);
+  resume = options_for(true, own.ways);
   resume.features.threads = 2;
   expect_refused(&own, own.model, &own.all, &resume, "--threads");
-  resume = options_for(true);
-  embed(&own, "a.npy", &resume, 8); /* after all that it still goes on */
+  resume = options_for(true, own.ways);
+  run(&own, "a.npy", &resume, 8); /* after all that it still goes on */
   ss_model_free(other);
   close_pictures(&own);
 }
@@ -199,8 +218,8 @@ static void rows_are_the_features(void **unused) {
   (void)unused;
   pictures own = {0};
   open_pictures(&own);
-  const ss_embedding_options whole = options_for(false);
-  embed(&own, "a.npy", &whole, 0);
+  const ss_embedding_options whole = options_for(false, own.ways);
+  embed_whole(&own, "a.npy");
   float *rows = NULL;
   int64_t count = 0, dim = 0;
   ss_features features = {0};

@@ -20,6 +20,7 @@ typedef struct pictures {
   ss_source *source;
   ss_subset train, test;
   ss_finetune_data data;
+  ss_ways *ways; /* the same kernels make the same bits */
 } pictures;
 
 /* Two classes that differ in shade and slope, 24 pictures each, some of them to test on. */
@@ -28,6 +29,8 @@ static void open_pictures(pictures *own) {
   support_pictures(own->folder, "cat", 24, 20, 18);
   support_pictures(own->folder, "dog", 24, 18, 20);
   own->source = support_open(own->folder);
+  own->ways = ss_ways_new();
+  assert_non_null(own->ways);
   bool split_made = false;
   ss_error error = {""};
   support_ok(ss_subset_for_probe(own->source, &own->train, &own->test, &split_made, &error), &error);
@@ -40,6 +43,7 @@ static void close_pictures(pictures *own) {
   ss_subset_free(&own->train);
   ss_subset_free(&own->test);
   ss_source_close(own->source);
+  ss_ways_free(own->ways);
   support_remove_folder(own->folder);
 }
 
@@ -57,13 +61,14 @@ static void tell(void *context, const ss_finetune_epoch *epoch) {
   so_far->losses[so_far->calls++] = epoch->loss;
 }
 
-static ss_finetune_options options_for(told *so_far) {
+static ss_finetune_options options_for(const pictures *own, told *so_far) {
   ss_finetune_options options = SS_FINETUNE_DEFAULTS;
   options.epochs = 12;
   options.batch = 8;
   options.rate = 0.05f;
   options.seed = 4;
   options.threads = 1;
+  options.ways = own->ways;
   options.tell = tell;
   options.context = so_far;
   return options;
@@ -79,7 +84,7 @@ static void learns_and_repeats_itself(void **unused) {
   told so_far[3] = {{0}};
   ss_error error = {""};
   for (int i = 0; i < 3; i++) {
-    ss_finetune_options options = options_for(&so_far[i]);
+    ss_finetune_options options = options_for(&own, &so_far[i]);
     options.seed = i == 2 ? 5 : 4;
     support_ok(ss_finetune(start, &own.data, &options, &results[i], i < 2 ? &tuned[i] : NULL, &error), &error);
   }
@@ -113,7 +118,7 @@ static void tunes_whatever_the_input(void **unused) {
   for (int i = 0; i < 3; i++) {
     ss_model *start = support_model(names[i]), *tuned = NULL;
     told so_far = {0};
-    ss_finetune_options options = options_for(&so_far);
+    ss_finetune_options options = options_for(&own, &so_far);
     options.epochs = 1;
     options.frozen_layers = 5;
     ss_finetune_result result;
@@ -139,7 +144,7 @@ static void writes_the_whole_classifier(void **unused) {
   open_pictures(&own);
   ss_model *start = support_model("random:resnet18?width=4&size=16"), *tuned = NULL, *again = NULL;
   told so_far = {0};
-  ss_finetune_options options = options_for(&so_far);
+  ss_finetune_options options = options_for(&own, &so_far);
   options.epochs = 1;
   options.size = 24;
   ss_finetune_result result;
@@ -177,13 +182,13 @@ static void refuses_what_cannot_be(void **unused) {
   open_pictures(&own);
   ss_model *start = support_model("random:resnet18?width=4&size=16");
   told so_far = {0};
-  ss_finetune_options options = options_for(&so_far);
+  ss_finetune_options options = options_for(&own, &so_far);
   ss_finetune_result result;
   ss_error error = {""};
   options.batch = 49;
   assert_int_equal(ss_finetune(start, &own.data, &options, &result, NULL, &error), SS_USAGE);
   assert_non_null(strstr(error.message, "--batch"));
-  options = options_for(&so_far);
+  options = options_for(&own, &so_far);
   own.data.classes = 1;
   assert_int_equal(ss_finetune(start, &own.data, &options, &result, NULL, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "two classes"));
