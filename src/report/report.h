@@ -94,31 +94,26 @@ typedef struct ss_report_run {
   const char *network; /* "resnet18, width 16, 96 px" */
   double epochs, steps, seconds, images_per_s, loss, spread;
   const char *score_what; /* NULL: the method has no score */
-  bool score_higher_is_better, score_per_cent;
   double score, chance, knn;
   ss_report_curve curves[SS_CURVES];
   const char *curves_missing;
   ss_report_layer *layers; /* (layer_count) */
-  int layer_count;
   const char *probe_data, *probe_missing, *probe_note;
   double probe_train, probe_test;
   double knn_measured; /* by `knn`, per cent */
-  int knn_measured_k;
   ss_html_picture filters;
   const char *filters_missing;
   ss_report_sample *samples; /* (sample_count) in order; the last one is the largest */
-  int sample_count;
   const char *samples_missing;
-  ss_report_query *queries; /* (query_count) */
-  int query_count;
+  ss_report_query *queries;        /* (query_count) */
   ss_report_map map;               /* count 0: none */
   const char *pictures_missing;    /* neither queries nor a map */
   ss_report_operation *operations; /* (operation_count), the slowest first */
-  int operation_count;
-  double step_ms; /* of all operations */
+  double step_ms;                  /* of all operations */
   const char *operations_missing;
   ss_report_setting *settings; /* (setting_count) */
-  int setting_count;
+  int layer_count, knn_measured_k, sample_count, query_count, operation_count, setting_count;
+  bool score_higher_is_better, score_per_cent;
 } ss_report_run;
 
 typedef struct ss_report_page {

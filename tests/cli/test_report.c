@@ -86,7 +86,7 @@ static void test_the_page_of_a_run(void **state) {
   static const char *const parts[] = {"<h1>one</h1>",
                                       "Unsupervised Representation Learning by Predicting Image Rotations",
                                       "where chance is 25.0",
-                                      "k-NN accuracy of the backbone",
+                                      "Learning rate</figcaption>",
                                       "Untrained, rescaled",
                                       "Map of 12 pictures",
                                       "class=\"neighbours\"",

@@ -4,6 +4,7 @@
 #include "report/html.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static void expect_escaped(const char *string, const char *expected) {
@@ -48,8 +49,8 @@ static void test_base64(void **state) {
                                   {"foobar", "Zm9vYmFy"}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
     ss_text text = {0};
-    char expected[64] = "data:image/png;base64,";
-    strcat(expected, pairs[i][1]);
+    char expected[64];
+    snprintf(expected, sizeof expected, "data:image/png;base64,%s", pairs[i][1]);
     ss_html_data_uri(&text, "image/png", (const uint8_t *)pairs[i][0], strlen(pairs[i][0]));
     assert_string_equal(text.data, expected);
     ss_text_free(&text);
