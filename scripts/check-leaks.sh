@@ -67,6 +67,13 @@ measure="--threads 1 --size 16"
   expect 0 knn run data $measure --json
   expect 0 retrieve run data $measure --sheet sheet.png --json
   expect 0 embed run photos $measure -o features.npy --json
+  expect 0 embed run data $measure -o others.npy --tensorboard run
+  expect 0 finetune run data --size 16 --threads 1 --epochs 1 --batch 4 --limit 24 --freeze-to layer1 --out tuned --json
+  dense="--size 16 --threads 1 --epochs 1 --batch 4 --limit 8 --sheet sheet.png --json"
+  expect 0 segment run data $dense
+  expect 0 depth run data $dense --finetune
+  expect 0 detect run data $dense --channels 8
+  expect 0 report run photos-run --threads 1 -o both.html
   expect 0 export run -o backbone.safetensors --half
   expect 0 export run -o backbone.onnx
   cat >sweep.json <<'END'
@@ -104,6 +111,12 @@ END
   expect 0 embed run photos $measure -o bad.npy --max-bad 0.5     # so many may be left out
   expect 1 probe run photos $measure                              # no labels
   expect 1 embed run data $measure -o nowhere/features.npy
+  expect 1 finetune run photos $measure                           # no labels
+  expect 2 finetune run data $measure --freeze-to layer9
+  expect 1 segment run photos $dense # no masks
+  expect 1 depth run photos $dense
+  expect 1 detect run photos $dense
+  expect 1 report photos
   expect 2 export run -o backbone.pth
   echo '{"data": 3}' >sweep.json
   expect 1 sweep sweep.json

@@ -1,6 +1,7 @@
 /* selfsup embed RUN DATA -o FEATURES.npy */
 #include "cli/measure.h"
 #include "eval/embedding.h"
+#include "eval/embedding_projector.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 static const ss_flag flags[] = {
     {"out", 'o', "FEATURES.npy", "the features (N, D), float32; the N names go to FEATURES.txt"},
     {"resume", 0, NULL, "go on where a run that was stopped got to, to the same bytes; else begin"},
+    {"tensorboard", 0, "FOLDER",
+     "also write the features for TensorBoard's projector, into a run's folder or a new one"},
     SS_MEASURE_FLAGS};
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
@@ -25,8 +28,11 @@ static ss_status embed(const ss_arguments *arguments, const ss_measurement *meas
       .features = measurement->features, .resume = ss_arguments_has(arguments, "resume"), .tell = tell};
   char *names = NULL;
   SS_TRY(ss_embedding_names_path(path, &names, error));
-  const ss_status status =
-      ss_embed(measurement->model, measurement->source, &measurement->train, path, &how, result, error);
+  ss_status status = ss_embed(measurement->model, measurement->source, &measurement->train, path, &how, result, error);
+  const char *folder = ss_arguments_value(arguments, "tensorboard", NULL);
+  if (status == SS_OK && folder) {
+    status = ss_embedding_project(measurement->source, &measurement->train, path, folder, error);
+  }
   if (status == SS_OK) {
     printf("%lld pictures, %lld numbers each: %s, their names: %s\n", (long long)result->count, (long long)result->dim,
            path, names);

@@ -1,9 +1,9 @@
 #include "cli/report_pictures.h"
 
 #include "augment/crop.h"
+#include "eval/sprite.h"
 #include "io/jpeg.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { tile = 56, thumb = 112, thumb_quality = 82, sprite_quality = 76, rows = 8, columns = 8 };
@@ -48,26 +48,11 @@ static ss_status read_square(reader *read, const ss_source *source, uint32_t sam
 /* ---- the album ---- */
 
 static ss_status draw_sprite(const ss_report_album *album, ss_report_sprite *sprite, ss_image *sheet, ss_error *error) {
-  reader read = {0};
-  const int count = (int)album->subset.count;
+  const uint32_t count = album->subset.count;
   sprite->tile = tile;
-  sprite->columns = (int)ceil(sqrt((double)count));
-  sprite->rows = (count + sprite->columns - 1) / sprite->columns;
-  SS_TRY(ss_image_resize_buffer(sheet, sprite->columns * tile, sprite->rows * tile, 3, error));
-  memset(sheet->pixels, 128, 3 * (size_t)sheet->width * (size_t)sheet->height);
-  SS_TRY(ss_decoder_create(&read.decoder, error));
-  for (int i = 0; i < count; i++) {
-    if (read_square(&read, album->source, album->subset.samples[i], tile, NULL) == SS_OK) { /* else it stays grey */
-      for (int y = 0; y < tile; y++) {
-        const size_t row = (size_t)(i / sprite->columns) * tile + (size_t)y,
-                     left = (size_t)(i % sprite->columns) * tile;
-        memcpy(sheet->pixels + 3 * (row * (size_t)sheet->width + left), read.small.pixels + 3 * (size_t)y * tile,
-               3 * (size_t)tile);
-      }
-    }
-  }
-  close_reader(&read);
-  return SS_OK;
+  sprite->columns = ss_sprite_columns(count);
+  sprite->rows = ((int)count + sprite->columns - 1) / sprite->columns;
+  return ss_sprite_draw(album->source, album->subset.samples, count, tile, sheet, error);
 }
 
 /* The test part, or everything, without what --limit leaves out. */
