@@ -75,7 +75,9 @@ measure="--threads 1 --size 16"
   expect 0 detect run data $dense --channels 8
   expect 0 report run photos-run --threads 1 -o both.html
   expect 0 export run -o backbone.safetensors --half
+  expect 0 export run -o backbone.safetensors --bf16
   expect 0 export run -o backbone.onnx
+  expect 0 export run -o half.onnx --half
   cat >sweep.json <<'END'
 {"data": "data", "out": "sweep", "methods": ["random", "rotation"], "widths": [4],
  "pretrain": {"steps": 1, "size": 16, "batch": 4, "threads": 1, "precision": "f32", "limit": 12},
