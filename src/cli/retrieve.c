@@ -27,6 +27,7 @@ typedef struct retrieval {
   ss_features gallery, queries;
   ss_neighbours neighbours;
   double recalls[cutoff_count];
+  double precision; /* mean average precision */
 } retrieval;
 
 /* Everything but the test part, or all where there is nothing else. */
@@ -95,7 +96,10 @@ static ss_status find(retrieval *task, ss_error *error) {
                                     : ss_recall(&task->neighbours, task->gallery.labels, task->gallery.count,
                                                 task->queries.labels, cutoffs[i]);
   }
-  return SS_OK;
+  task->precision = NAN;
+  return isnan(task->recalls[0]) ? SS_OK
+                                 : ss_mean_average_precision(&task->gallery, &task->queries,
+                                                             measurement->features.threads, &task->precision, error);
 }
 
 static ss_status draw(const retrieval *task, const char *path, ss_error *error) {
@@ -144,6 +148,7 @@ static void print_recalls(const retrieval *task) {
   for (int i = 0; i < cutoff_count; i++) {
     printf("%3d %6.2f %%\n", cutoffs[i], task->recalls[i]);
   }
+  printf("\nmAP %6.2f %%\n", task->precision);
 }
 
 static ss_status add_recalls(const retrieval *task, cJSON *json, ss_error *error) {
@@ -154,7 +159,7 @@ static ss_status add_recalls(const retrieval *task, cJSON *json, ss_error *error
     snprintf(key, sizeof key, "%d", cutoffs[i]);
     SS_TRY(ss_json_add_float(recall, key, task->recalls[i], error)); /* null where it is not known */
   }
-  return SS_OK;
+  return ss_json_add_float(json, "map", task->precision, error);
 }
 
 static ss_status add_list(const retrieval *task, cJSON *json, ss_error *error) {
@@ -226,11 +231,12 @@ static int run(const ss_arguments *arguments) {
 const ss_command ss_command_retrieve = {
     .name = "retrieve",
     .operands = "RUN DATA",
-    .summary = "finds the pictures most like others by their features, and measures recall",
+    .summary = "finds the pictures most like others by their features, and measures recall and mAP",
     .more =
         "Looks for each picture of the test part among those of the training part, by the cosine of their features;\n"
-        "recall at k is the share of queries with one of their class among the k most similar. With --query the\n"
-        "pictures of DATA that are most like FILE are listed instead, labels or not.\n\n"
+        "recall at k is the share of queries with one of their class among the k most similar, mAP the mean average\n"
+        "precision of the whole training part ranked. With --query the pictures of DATA that are most like FILE are\n"
+        "listed instead, labels or not.\n\n"
         "  selfsup retrieve runs/simclr ~/Pictures --query ~/Pictures/cat.jpg --sheet like-the-cat.png",
     .least = 2,
     .most = 2,

@@ -25,6 +25,14 @@ ss_status ss_retrieve(const ss_features *gallery, const ss_features *queries, in
 double ss_recall(const ss_neighbours *neighbours, const int32_t *gallery_labels, int64_t gallery_count,
                  const int32_t *query_labels, int at);
 
+/* Mean average precision in per cent: for each labelled query all of the gallery is ranked by cosine (of equals the
+ * earlier first), its average precision is the mean, over the pictures of its class, of the share of that class among
+ * all pictures up to there (Philbin et al. 2007, section 3.1). Queries whose class the gallery has not are left out;
+ * NaN where none is left. Pictures of the gallery without a label are of no class. threads 0: the processors there are.
+ */
+ss_status ss_mean_average_precision(const ss_features *gallery, const ss_features *queries, int threads, double *mean,
+                                    ss_error *error);
+
 /* Where a row of features comes from. */
 typedef struct ss_gallery {
   const ss_source *source;

@@ -1,8 +1,9 @@
-/* k-NN against PyTorch's and against the definition, written out. */
+/* k-NN against PyTorch's and against the definition, written out; the ranking of all against scikit-learn's. */
 #include "support.h"
 
 #include "base/random.h"
 #include "eval/knn.h"
+#include "eval/retrieve.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -34,6 +35,31 @@ static void equals_pytorch(void **unused) {
   assert_true(top1 == 100.0);
   free(neighbours);
   free(golden);
+  free(figures);
+  ss_features_free(&train);
+  ss_features_free(&test);
+}
+
+static void ranks_as_scikit_learn_does(void **unused) {
+  (void)unused;
+  ss_features train = support_golden_features("train"), test = support_golden_features("test");
+  int64_t rows, one;
+  float *figures = support_golden("figures", &rows, &one);
+  assert_int_equal(rows, 5);
+  double mean = 0.0;
+  ss_error error = {""};
+  support_ok(ss_mean_average_precision(&train, &test, 2, &mean, &error), &error);
+  assert_float_equal(mean, figures[4], 1e-4);
+  for (int64_t i = 0; i < train.count; i++) { /* what has no label is of no class */
+    train.labels[i] = train.labels[i] == 3 ? -1 : train.labels[i];
+  }
+  support_ok(ss_mean_average_precision(&train, &test, 1, &mean, &error), &error);
+  assert_true(isfinite(mean));
+  for (int64_t i = 0; i < test.count; i++) {
+    test.labels[i] = 3;
+  }
+  support_ok(ss_mean_average_precision(&train, &test, 1, &mean, &error), &error);
+  assert_true(isnan(mean));
   free(figures);
   ss_features_free(&train);
   ss_features_free(&test);
@@ -140,7 +166,8 @@ static void refuses_other_dimensions(void **unused) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(equals_pytorch), cmocka_unit_test(equals_the_definition),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(equals_pytorch), cmocka_unit_test(ranks_as_scikit_learn_does),
+                                     cmocka_unit_test(equals_the_definition),
                                      cmocka_unit_test(keeps_the_order_of_equals),
                                      cmocka_unit_test(refuses_other_dimensions)};
   return cmocka_run_group_tests(tests, NULL, NULL);
