@@ -64,6 +64,15 @@ measure="--threads 1 --size 16"
   done
   expect 0 probe run data $measure --protocol lbfgs --layers last --json
   expect 0 probe run data $measure --protocol sgd --limit 24 --json
+  mkdir -p voc/JPEGImages voc/Annotations voc/ImageSets/Main # a VOC devkit of the world's pictures
+  for class in cone cube; do
+    for part in train val; do
+      cp "$(find data/train/$class -name '*.png' | head -n 1)" "voc/JPEGImages/$class-$part.jpg"
+      cp "$(find data/train-truth -name "${class}_*.xml" | head -n 1)" "voc/Annotations/$class-$part.xml"
+      echo "$class-$part" >>"voc/ImageSets/Main/$part.txt"
+    done
+  done
+  expect 0 probe run voc $measure --json
   expect 0 knn run data $measure --json
   expect 0 retrieve run data $measure --sheet sheet.png --json
   expect 0 embed run photos $measure -o features.npy --json

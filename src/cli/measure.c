@@ -46,20 +46,13 @@ ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measuremen
   return SS_OK;
 }
 
-ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_measurement *out, ss_error *error) {
+ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
   memset(out, 0, sizeof *out);
   SS_TRY(read_options(arguments, out, error));
   const ss_settings *settings = out->settings;
   const int size = (int)ss_settings_int(settings, "size");
   out->seed = (uint64_t)ss_settings_int(settings, "seed");
   SS_TRY(ss_model_open(arguments->operands[0], size, out->seed, &out->model, error));
-  if (arguments->operand_count < 2) {
-    return SS_OK;
-  }
-  SS_TRY(ss_source_open(arguments->operands[1], &out->source, error));
-  SS_TRY(labelled ? ss_measurement_take_parts(arguments, out, error)
-                  : ss_subset_everything(out->source, &out->train, error));
-  SS_TRY(ss_subset_limit(out->source, &out->train, (uint32_t)ss_settings_int(settings, "limit"), error));
   out->ways = ss_ways_new();
   if (!out->ways) {
     return ss_fail_memory(error, 1, "the kernels' choices");
@@ -73,6 +66,17 @@ ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_m
                                        .bad = tell_bad,
                                        .ways = out->ways};
   return SS_OK;
+}
+
+ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_measurement *out, ss_error *error) {
+  SS_TRY(ss_measurement_open_model(arguments, out, error));
+  if (arguments->operand_count < 2) {
+    return SS_OK;
+  }
+  SS_TRY(ss_source_open(arguments->operands[1], &out->source, error));
+  SS_TRY(labelled ? ss_measurement_take_parts(arguments, out, error)
+                  : ss_subset_everything(out->source, &out->train, error));
+  return ss_subset_limit(out->source, &out->train, (uint32_t)ss_settings_int(out->settings, "limit"), error);
 }
 
 void ss_measurement_close(ss_measurement *measurement) {

@@ -42,6 +42,8 @@ ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_m
 /* What `labelled` adds, for a measurement that was opened without: the training part in place of everything (of which
  * --limit then is still to be taken), the test part. SS_FAILED without labels. */
 ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
+/* The options and RUN alone, for a DATA that is opened otherwise. To be closed likewise. */
+ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
 void ss_measurement_close(ss_measurement *measurement);
 
 /* Leaves `fraction` of each class's training samples, at least one, drawn by the seed; the order stays. */

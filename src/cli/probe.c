@@ -1,6 +1,8 @@
 /* selfsup probe RUN DATA */
 #include "base/system.h"
 #include "cli/columns.h"
+#include "cli/probe_voc.h"
+#include "data/voc.h"
 #include "eval/linear.h"
 
 #include <math.h>
@@ -195,6 +197,9 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
 
 static int run(const ss_arguments *arguments) {
   ss_error error = {""};
+  if (ss_voc_holds(arguments->operands[1])) {
+    return ss_complain(ss_probe_voc(arguments, &error), &error);
+  }
   ss_measurement measurement;
   ss_status status = ss_measurement_open(arguments, true, &measurement, &error);
   if (status == SS_OK) {
@@ -212,7 +217,11 @@ const ss_command ss_command_probe = {
         "Beside it stands the same network untrained and, with --layers all, untrained but with every layer\n"
         "scaled to unit variance on the data. RUN is a run folder, a .safetensors file, or an untrained\n"
         "network: random:resnet18?width=16&size=32. Without a test part and --test, every tenth picture of a\n"
-        "class is the test part. A run folder keeps what was found, in probe.json.",
+        "class is the test part. A run folder keeps what was found, in probe.json.\n"
+        "\n"
+        "Where DATA is a VOC devkit (JPEGImages, Annotations, ImageSets/Main), a logistic regression for each class\n"
+        "says which pictures show it, and mean average precision is printed, by VOC 2007's eleven points and by the\n"
+        "area under the curve.",
     .least = 2,
     .most = 2,
     .flags = flags,

@@ -19,27 +19,44 @@ typedef struct classifier {
   ss_graph *graph;
   ss_plan *plan;
   ss_tensor *features, *labels, *logits, *loss;
+  ss_tensor *targets, *weights; /* of sets of labels, in place of labels */
 } classifier;
+
+/* What a classifier is: softmax over the classes, behind a batch norm or not, or yes or no for each class. */
+typedef enum form { SOFTMAX, NORMED_SOFTMAX, EACH_CLASS } form;
 
 static int threads_of(const ss_probe_options *how) {
   return how->threads ? how->threads : ss_system_processors();
 }
 
+/* Of sets of labels the sum over the classes of each one's mean: as many regressions at once. */
+static void record_loss(classifier *net, int64_t batch, int classes, form kind) {
+  ss_graph *graph = net->graph;
+  if (kind == EACH_CLASS) {
+    net->targets = ss_graph_input(graph, "targets", SS_F32, ss_shape_of(batch, classes));
+    net->weights = ss_graph_input(graph, "weights", SS_F32, ss_shape_of(batch, classes));
+    ss_tensor *mean = ss_binary_cross_entropy(graph, net->logits, net->targets, net->weights);
+    net->loss = ss_graph_keep(graph, ss_affine(graph, mean, (float)classes, 0.0f));
+  } else {
+    net->labels = ss_graph_input(graph, "labels", SS_I32, ss_shape_of(batch));
+    net->loss = ss_cross_entropy(graph, net->logits, net->labels, NULL, NULL);
+  }
+}
+
 static ss_status open_classifier(classifier *net, ss_parameters *parameters, int64_t batch, int64_t dim, int classes,
-                                 bool training, bool norm, const ss_probe_options *how, ss_error *error) {
+                                 form kind, bool training, const ss_probe_options *how, ss_error *error) {
   net->graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = training});
   if (!net->graph) {
     return ss_fail_memory(error, 1, "the probe");
   }
   net->features = ss_graph_input(net->graph, "features", SS_F32, ss_shape_of(batch, dim));
   ss_tensor *x = net->features;
-  if (norm) {
+  if (kind == NORMED_SOFTMAX) {
     x = ss_batch_norm(net->graph, x, &(ss_batch_norm_options){.no_affine = true}, "norm");
   }
   net->logits = ss_graph_keep(net->graph, ss_linear(net->graph, x, classes, true, "probe"));
   if (training) {
-    net->labels = ss_graph_input(net->graph, "labels", SS_I32, ss_shape_of(batch));
-    net->loss = ss_cross_entropy(net->graph, net->logits, net->labels, NULL, NULL);
+    record_loss(net, batch, classes, kind);
     ss_graph_backward(net->graph, net->loss, "");
   }
   return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(how), .ways = how->ways}, &net->plan, error);
@@ -138,35 +155,41 @@ static ss_status evaluate(void *context, const double *x, double *value, double 
   return SS_OK;
 }
 
-static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes,
-                           const ss_probe_options *how, double *loss, ss_error *error) {
-  standardise(train, test, threads_of(how));
-  classifier net = {0};
+/* Minimises the loss of a classifier whose inputs are filled. */
+static ss_status minimise(classifier *net, ss_parameters *parameters, const ss_probe_options *how, double *loss,
+                          ss_error *error) {
   double *x = NULL;
-  ss_status status = open_classifier(&net, parameters, train->count, train->dim, classes, true, false, how, error);
-  regression problem = {.net = &net,
+  regression problem = {.net = net,
                         .weight = ss_parameters_find(parameters, "probe.weight"),
                         .bias = ss_parameters_find(parameters, "probe.bias")};
-  const size_t n = (size_t)classes * (size_t)(train->dim + 1);
-  if (status == SS_OK) {
-    status = ss_alloc((void **)&x, n, sizeof(double), "the probe", error);
+  const int64_t weights = problem.weight->count, n = weights + problem.bias->count;
+  SS_TRY(ss_alloc((void **)&x, (size_t)n, sizeof(double), "the probe", error));
+  for (int64_t i = 0; i < n; i++) {
+    x[i] = i < weights ? ((const float *)problem.weight->value)[i] : ((const float *)problem.bias->value)[i - weights];
   }
-  if (status == SS_OK) {
-    memcpy(ss_plan_data(net.plan, net.features), train->values, (size_t)(train->count * train->dim) * sizeof(float));
-    memcpy(ss_plan_data(net.plan, net.labels), train->labels, (size_t)train->count * sizeof(int32_t));
-    for (int64_t i = 0; i < problem.weight->count; i++) {
-      x[i] = ((const float *)problem.weight->value)[i];
-    }
-    for (int64_t i = 0; i < problem.bias->count; i++) {
-      x[problem.weight->count + i] = ((const float *)problem.bias->value)[i];
-    }
-    const ss_lbfgs_options options = {.threads = threads_of(how)};
-    status = ss_lbfgs(evaluate, &problem, x, n, &options, loss, error);
-  }
+  const ss_lbfgs_options options = {.threads = threads_of(how)};
+  const ss_status status = ss_lbfgs(evaluate, &problem, x, (size_t)n, &options, loss, error);
   if (status == SS_OK) {
     set_parameters(&problem, x);
   }
   free(x);
+  return status;
+}
+
+static size_t bytes_of(const ss_features *features) {
+  return (size_t)(features->count * features->dim) * sizeof(float);
+}
+
+static ss_status fit_lbfgs(ss_features *train, ss_features *test, ss_parameters *parameters, int classes,
+                           const ss_probe_options *how, double *loss, ss_error *error) {
+  standardise(train, test, threads_of(how));
+  classifier net = {0};
+  ss_status status = open_classifier(&net, parameters, train->count, train->dim, classes, SOFTMAX, true, how, error);
+  if (status == SS_OK) {
+    memcpy(ss_plan_data(net.plan, net.features), train->values, bytes_of(train));
+    memcpy(ss_plan_data(net.plan, net.labels), train->labels, (size_t)train->count * sizeof(int32_t));
+    status = minimise(&net, parameters, how, loss, error);
+  }
   close_classifier(&net);
   return status;
 }
@@ -207,7 +230,7 @@ static ss_status fit_sgd(const ss_features *train, ss_parameters *parameters, in
   classifier net = {0};
   ss_optimizer *optimizer = NULL;
   uint32_t *order = NULL;
-  ss_status status = open_classifier(&net, parameters, batch, train->dim, classes, true, true, how, error);
+  ss_status status = open_classifier(&net, parameters, batch, train->dim, classes, NORMED_SOFTMAX, true, how, error);
   if (status == SS_OK) {
     status = ss_optimizer_new(&options, net.graph, "", &optimizer, error);
   }
@@ -232,7 +255,8 @@ static ss_status measure(const ss_features *test, ss_parameters *parameters, int
                          const ss_probe_options *how, ss_probe_result *result, ss_error *error) {
   const int64_t batch = test->count < 1024 ? test->count : 1024;
   classifier net = {0};
-  ss_status status = open_classifier(&net, parameters, batch, test->dim, classes, false, norm, how, error);
+  ss_status status =
+      open_classifier(&net, parameters, batch, test->dim, classes, norm ? NORMED_SOFTMAX : SOFTMAX, false, how, error);
   ss_topk topk = {0};
   for (int64_t first = 0; first < test->count && status == SS_OK; first += batch) {
     const int64_t count = test->count - first < batch ? test->count - first : batch;
@@ -265,6 +289,53 @@ ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, co
   if (status == SS_OK) {
     status = measure(test, parameters, classes, sgd, options, result, error);
   }
+  ss_parameters_free(parameters);
+  return status;
+}
+
+/* ---- sets of labels ---- */
+
+static ss_status fit_sets(const ss_features *train, const ss_label_sets *sets, ss_parameters *parameters,
+                          const ss_probe_options *how, ss_error *error) {
+  classifier net = {0};
+  double loss = 0.0;
+  const size_t bytes = (size_t)train->count * (size_t)sets->classes * sizeof(float);
+  ss_status status =
+      open_classifier(&net, parameters, train->count, train->dim, sets->classes, EACH_CLASS, true, how, error);
+  if (status == SS_OK) {
+    memcpy(ss_plan_data(net.plan, net.features), train->values, bytes_of(train));
+    memcpy(ss_plan_data(net.plan, net.targets), sets->targets, bytes);
+    memcpy(ss_plan_data(net.plan, net.weights), sets->weights, bytes);
+    status = minimise(&net, parameters, how, &loss, error);
+  }
+  close_classifier(&net);
+  return status;
+}
+
+ss_status ss_probe_label_sets(ss_features *train, ss_features *test, const ss_label_sets *sets,
+                              const ss_probe_options *options, float *scores, ss_error *error) {
+  if (train->dim != test->dim || train->count < 2 || test->count < 1 || sets->classes < 1) {
+    return ss_fail(error, SS_FAILED, "a probe needs a class, two training samples and a test sample");
+  }
+  ss_parameters *parameters = ss_parameters_new(options->seed);
+  if (!parameters) {
+    return ss_fail_memory(error, 1, "the probe");
+  }
+  standardise(train, test, threads_of(options));
+  classifier net = {0};
+  ss_status status = fit_sets(train, sets, parameters, options, error);
+  if (status == SS_OK) {
+    status =
+        open_classifier(&net, parameters, test->count, test->dim, sets->classes, EACH_CLASS, false, options, error);
+  }
+  if (status == SS_OK) {
+    memcpy(ss_plan_data(net.plan, net.features), test->values, bytes_of(test));
+    status = ss_plan_run(net.plan, 0, error);
+  }
+  if (status == SS_OK) {
+    memcpy(scores, ss_plan_data(net.plan, net.logits), (size_t)test->count * (size_t)sets->classes * sizeof(float));
+  }
+  close_classifier(&net);
   ss_parameters_free(parameters);
   return status;
 }

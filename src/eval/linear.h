@@ -29,4 +29,17 @@ typedef struct ss_probe_result {
 ss_status ss_probe_linear(ss_features *train, ss_features *test, int classes, const ss_probe_options *options,
                           ss_probe_result *result, ss_error *error);
 
+/* Which classes each of the training samples shows: both (count, classes). */
+typedef struct ss_label_sets {
+  const float *targets; /* 1 it shows it, 0 it does not */
+  const float *weights; /* 1; 0: left out (it is hard to say) */
+  int classes;
+} ss_label_sets;
+
+/* A logistic regression for each class, of the L-BFGS protocol: standardised features, mean cross-entropy + 1e-4 x sum
+ * of squared weights, 100 iterations for all together. `scores` (test count, classes) takes the logits of the test
+ * features. Both features are standardised in place. */
+ss_status ss_probe_label_sets(ss_features *train, ss_features *test, const ss_label_sets *sets,
+                              const ss_probe_options *options, float *scores, ss_error *error);
+
 #endif

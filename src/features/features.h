@@ -7,11 +7,11 @@
 #include "features/frozen.h"
 
 typedef struct ss_feature_options {
-  int size;      /* pixels a side; 0: the model's */
-  int batch;     /* 0: 256; less for fewer pictures (ss_frozen_batch) */
-  int threads;   /* 0: the processors there are */
+  int size;    /* pixels a side; 0: the model's */
+  int batch;   /* 0: 256; less for fewer pictures (ss_frozen_batch) */
+  int threads; /* 0: the processors there are */
+  int layer;   /* SS_LAST_LAYER, or the index of a layer: its map, averaged down to at most SS_LAYER_NUMBERS numbers */
   int64_t first; /* rows before it are left out: a multiple of the batch (ss_frozen_batch), less than there are */
-  int layer; /* SS_LAST_LAYER, or the index of a layer: its map, averaged down to at most SS_LAYER_NUMBERS numbers */
   double max_bad;
   ss_loader_bad bad; /* told of pictures that do not decode, with a NULL context; may be NULL */
   ss_ways *ways;     /* kernel choices; may be NULL */

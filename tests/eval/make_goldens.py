@@ -1,7 +1,8 @@
 """Writes golden/: k-NN by PyTorch, and softmax regression by scikit-learn, checked against PyTorch's L-BFGS.
 
 train.npy (N, D + 1) and test.npy (M, D + 1): features, the class last. knn.npy (M, 21): the 20 nearest, then the class that
-wins the vote. linear.npy (M, 2): the predicted class, and by how much its logit leads. figures.npy: k-NN's top-1, the
+wins the vote. linear.npy (M, 2): the predicted class, and by how much its logit leads. label_sets.npy (M, 7): the logits of
+a logistic regression for each class. figures.npy: k-NN's top-1, the
 regression's top-1, top-5 and loss, the mean average precision of retrieval by cosine.
 """
 
@@ -43,6 +44,14 @@ def torch_loss(x, y):
     return closure().item()
 
 
+def each_class(xtr, ytr, xte, c):
+    """Samples show their class and the next one; of class 2 every ninth sample is left out, which counts in the mean."""
+    shows = ((ytr == c) | ((ytr + 1) % CLASSES == c)).numpy()
+    weights = np.where((c == 2) & (np.arange(len(xtr)) % 9 == 0), 0.0, 1.0)
+    model = LogisticRegression(C=1 / (2 * DECAY * len(xtr)), tol=1e-10, max_iter=100000)
+    return model.fit(xtr, shows, sample_weight=weights).decision_function(xte).astype(np.float32)
+
+
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden")
     generator = torch.Generator().manual_seed(1)
@@ -60,6 +69,7 @@ def main():
     train_logits = torch.tensor(model.decision_function(xtr))
     loss = (nn.functional.cross_entropy(train_logits, ytr) + DECAY * np.square(model.coef_).sum()).item()
     assert abs(torch_loss(xtr, ytr) / loss - 1) < 1e-4, "PyTorch finds another minimum"
+    np.save(f"{folder}/label_sets.npy", np.stack([each_class(xtr, ytr, xte, c) for c in range(CLASSES)], 1))
     top = logits.sort(1, descending=True)
     lead = top.values[:, 0] - top.values[:, 1]
     np.save(f"{folder}/linear.npy", torch.stack([top.indices[:, 0].double(), lead], 1).float().numpy())

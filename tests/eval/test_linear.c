@@ -150,12 +150,51 @@ static void needs_two_classes(void **unused) {
   ss_features_free(&test);
 }
 
+/* A logistic regression for each class, as scikit-learn's (make_goldens.py has what each sample shows). */
+static void sets_of_labels_equal_scikit_learn(void **unused) {
+  (void)unused;
+  enum { classes = 7 };
+  ss_features train = support_golden_features("train"), test = support_golden_features("test");
+  int64_t rows, columns;
+  float *golden = support_golden("label_sets", &rows, &columns);
+  assert_int_equal(rows, test.count);
+  assert_int_equal(columns, classes);
+  float *targets = malloc((size_t)train.count * classes * sizeof *targets);
+  float *weights = malloc((size_t)train.count * classes * sizeof *weights);
+  float *scores = malloc((size_t)test.count * classes * sizeof *scores);
+  for (int64_t i = 0; i < train.count; i++) {
+    for (int c = 0; c < classes; c++) {
+      const int32_t label = train.labels[i];
+      targets[i * classes + c] = label == c || (label + 1) % classes == c ? 1.0f : 0.0f;
+      weights[i * classes + c] = c == 2 && i % 9 == 0 ? 0.0f : 1.0f;
+    }
+  }
+  const ss_label_sets sets = {.targets = targets, .weights = weights, .classes = classes};
+  ss_error error = {""};
+  support_ok(ss_probe_label_sets(&train, &test, &sets, &(ss_probe_options){.threads = 2}, scores, &error), &error);
+  double most = 0.0, largest = 0.0;
+  for (int64_t i = 0; i < rows * columns; i++) {
+    most = fmax(most, fabs((double)scores[i] - golden[i]));
+    largest = fmax(largest, fabs((double)golden[i]));
+  }
+  if (!(most < 1e-3 * largest)) {
+    fail_msg("logits differ by %g of %g", most, largest);
+  }
+  free(targets);
+  free(weights);
+  free(scores);
+  free(golden);
+  ss_features_free(&train);
+  ss_features_free(&test);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(finds_the_end_of_a_curved_valley),
                                      cmocka_unit_test(remembers_few_steps_as_well),
                                      cmocka_unit_test(hands_on_failures),
                                      cmocka_unit_test(equals_scikit_learn),
                                      cmocka_unit_test(descends_as_the_papers_do),
-                                     cmocka_unit_test(needs_two_classes)};
+                                     cmocka_unit_test(needs_two_classes),
+                                     cmocka_unit_test(sets_of_labels_equal_scikit_learn)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
