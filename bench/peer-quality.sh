@@ -6,7 +6,7 @@
 #   bench/peer-quality.sh TRAIN TEST
 #
 # TRAIN and TEST are folders of class folders (CIFAR-10: ../shared/data/unpack.sh). Settings by environment: METHODS, SEEDS,
-# WIDTH, EPOCHS, BATCH, LIMIT, PRECISION, THREADS, SELFSUP, PEERS (a Python with torch and lightly; without it only ours),
+# WIDTH, EPOCHS, BATCH, LR, LIMIT, PRECISION, THREADS, SELFSUP, PEERS (a Python with torch and lightly; without it only ours),
 # PEER_SCRIPTS, KEEP (a folder for the runs). Each finished run is kept there and not made again.
 set -euo pipefail
 export LC_ALL=C
@@ -14,7 +14,7 @@ export LC_ALL=C
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=${SELFSUP:-$here/build/selfsup}
 methods=${METHODS:-simclr rotation} seeds=${SEEDS:-0 1 2}
-width=${WIDTH:-16} epochs=${EPOCHS:-5} batch=${BATCH:-256} limit=${LIMIT:-20000} precision=${PRECISION:-bf16}
+width=${WIDTH:-16} epochs=${EPOCHS:-5} batch=${BATCH:-256} lr=${LR:-0.06} limit=${LIMIT:-20000} precision=${PRECISION:-bf16}
 threads=${THREADS:-$(nproc)}
 peers=${PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/selfsup-peers/bin/python}
 peer_scripts=${PEER_SCRIPTS:-$here/../shared/peers}
@@ -42,7 +42,7 @@ ours() { # METHOD SEED EPOCHS -> "linear knn seconds"
   if [ ! -s "$run.txt" ]; then
     rm -rf "$run"
     local json
-    json=$("$program" pretrain "$1" "$train" --width "$width" --batch "$batch" --epochs "$3" --limit "$limit" \
+    json=$("$program" pretrain "$1" "$train" --width "$width" --batch "$batch" --epochs "$3" --lr "$lr" --limit "$limit" \
       --precision "$precision" --threads "$threads" --seed "$2" --knn-every 0 --out "$run" --quiet --json | tail -n 1)
     echo "$(measure "$run" "$2") $(number seconds "$json")" >"$run.part"
     mv "$run.part" "$run.txt"
@@ -57,7 +57,7 @@ theirs() { # METHOD SEED -> "linear knn seconds random_linear random_knn"
     local json
     # shellcheck disable=SC2086
     json=$("$peers" "$peer_scripts/pretrain_lightly.py" "$1" "$train" --test "$test" --probe --width "$width" \
-      --batch "$batch" --epochs "$epochs" --limit "$limit" --threads "$threads" --seed "$2" $flags | tail -n 1)
+      --batch "$batch" --epochs "$epochs" --lr "$lr" --limit "$limit" --threads "$threads" --seed "$2" $flags | tail -n 1)
     # Its steps times the batch over its images/s: the time without importing and measuring.
     printf '%s\n' "$json" | sed "s/.*\"steps\": \([0-9]*\).*\"images_per_s\": \([0-9.]*\), \"pretrained\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}, \"random\": {\"linear\": \([0-9.]*\), \"knn\": \([0-9.]*\)}.*/\1 \2 \3 \4 \5 \6/" |
       awk -v b="$batch" '{ print $3, $4, $1 * b / $2, $5, $6 }' >"$file.part"
