@@ -74,11 +74,11 @@ if(TARGET selfsup AND NOT SS_SANITIZE AND NOT SS_FUZZ)
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/make-man.sh $<TARGET_FILE:selfsup> ${man} ${PROJECT_VERSION}
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/make-completions.sh $<TARGET_FILE:selfsup> ${completions}
     COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
-    DEPENDS selfsup ${CMAKE_SOURCE_DIR}/scripts/make-man.sh ${CMAKE_SOURCE_DIR}/scripts/make-completions.sh
-            ${CMAKE_SOURCE_DIR}/scripts/commands.sh
+    DEPENDS selfsup ${CMAKE_SOURCE_DIR}/scripts/make-man.sh ${CMAKE_SOURCE_DIR}/scripts/method-page.awk
+            ${CMAKE_SOURCE_DIR}/scripts/make-completions.sh ${CMAKE_SOURCE_DIR}/scripts/commands.sh
     VERBATIM)
   add_custom_target(help_files ALL DEPENDS ${stamp})
-  install(DIRECTORY ${man}/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(DIRECTORY ${man}/ DESTINATION ${CMAKE_INSTALL_MANDIR})
   install(FILES ${completions}/selfsup.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
           RENAME selfsup)
   install(FILES ${completions}/_selfsup DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)

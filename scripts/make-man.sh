@@ -1,5 +1,6 @@
 #!/bin/sh
-# make-man.sh PROGRAM FOLDER VERSION: selfsup.1.gz and a selfsup-COMMAND.1.gz each, made of the program's --help.
+# make-man.sh PROGRAM FOLDER VERSION: man1/selfsup.1.gz and man1/selfsup-COMMAND.1.gz each, made of the program's --help, and
+# man7/selfsup-METHOD.7.gz each, made of what `methods METHOD` prints (method-page.awk), which is what the method's own file says.
 #
 # Of the help: "Usage: ..." and the indented lines after it are the synopsis, a line without indent that ends in a colon
 # is a heading, an indented line that starts with "-" an option with its text after two blanks (or on deeper lines
@@ -11,7 +12,7 @@ version=$3
 here=$(cd "$(dirname "$0")" && pwd)
 
 rm -rf "$folder"
-mkdir -p "$folder"
+mkdir -p "$folder/man1" "$folder/man7"
 
 # page NAME: reads help, writes a page.
 page() {
@@ -90,7 +91,8 @@ page() {
       if (name == "selfsup") {
         heading("see also")
         n = split(commands, all, " ")
-        for (i = 1; i <= n; i++) { print ".BR selfsup\\-" escape(all[i]) " (1)" (i < n ? "," : "") }
+        for (i = 1; i <= n; i++) { print ".BR selfsup\\-" escape(all[i]) " (1)," }
+        print ".BR selfsup\\-METHOD (7)"
       } else {
         heading("see also")
         print ".BR selfsup (1)"
@@ -99,7 +101,11 @@ page() {
 }
 
 commands=$("$here/commands.sh" "$program" | tr '\n' ' ')
-"$program" --help | page selfsup | gzip -9n >"$folder/selfsup.1.gz"
+"$program" --help | page selfsup | gzip -9n >"$folder/man1/selfsup.1.gz"
 for command in $commands; do
-  "$program" "$command" --help </dev/null | page "selfsup-$command" | gzip -9n >"$folder/selfsup-$command.1.gz"
+  "$program" "$command" --help </dev/null | page "selfsup-$command" | gzip -9n >"$folder/man1/selfsup-$command.1.gz"
+done
+for method in $("$program" methods | sed -n 's/^ *\([a-z][a-z0-9-]*\)  *[^ ].*/\1/p'); do
+  "$program" methods "$method" | awk -v version="$version" -f "$here/method-page.awk" |
+    gzip -9n >"$folder/man7/selfsup-$method.7.gz"
 done

@@ -39,6 +39,27 @@ HELP
     echo '  simclr    Chen 2020'
     echo '  rotation  Gidaris 2018'
     ;;
-  'methods simclr' | 'methods rotation') echo "$2" ;;
+  'methods simclr')
+    cat <<'TEXT'
+simclr: two views of a picture agree, views of different
+  pictures do not
+
+  A Simple Framework.
+  Chen, Hinton. ICML 2020.
+
+Options (--set key=value):
+  temperature          0.5        tau of the loss: \ greater-than-zero
+  blur                 -          probability of blur
+
+Recipes (--set recipe=NAME):
+  paper                the paper's setting
+                       optimizer=lars lr=1.0
+
+Training defaults: optimizer=sgd
+Changed from the paper for small images: up to 64 px:
+  no blur
+TEXT
+    ;;
+  'methods rotation') echo "$2: of how many quarters" && echo ;;
   *) exit 2 ;;
 esac

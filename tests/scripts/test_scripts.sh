@@ -28,9 +28,10 @@ holds() {
 expect commands "$("$scripts/commands.sh" "$program" | tr '\n' ' ')" "pretrain detect segment methods "
 
 "$scripts/make-man.sh" "$program" "$folder/man" 1.2.3
-expect pages "$(cd "$folder/man" && echo *)" \
+expect pages "$(cd "$folder/man/man1" && echo *)" \
   "selfsup-detect.1.gz selfsup-methods.1.gz selfsup-pretrain.1.gz selfsup-segment.1.gz selfsup.1.gz"
-gzip -dc "$folder/man/selfsup-pretrain.1.gz" >"$folder/page"
+expect "methods' pages" "$(cd "$folder/man/man7" && echo *)" "selfsup-rotation.7.gz selfsup-simclr.7.gz"
+gzip -dc "$folder/man/man1/selfsup-pretrain.1.gz" >"$folder/page"
 holds title "$folder/page" '.TH SELFSUP-PRETRAIN 1 "" "selfsup 1.2.3" "selfsup"'
 holds name "$folder/page" 'selfsup\-pretrain \- Learn without labels'
 holds synopsis "$folder/page" '.B selfsup pretrain METHOD DATA'
@@ -39,12 +40,23 @@ holds text "$folder/page" 'by default runs/METHOD\-DATE'
 holds backslash "$folder/page" 'learning rate \e step'
 holds dot "$folder/page" '\&.leading dot'
 holds heading "$folder/page" '.SH EXAMPLES'
-gzip -dc "$folder/man/selfsup.1.gz" >"$folder/page"
+gzip -dc "$folder/man/man1/selfsup.1.gz" >"$folder/page"
 holds "see also" "$folder/page" '.BR selfsup\-segment (1),'
+gzip -dc "$folder/man/man7/selfsup-simclr.7.gz" >"$folder/page"
+holds "method's title" "$folder/page" '.TH SELFSUP-SIMCLR 7 "" "selfsup 1.2.3" "selfsup"'
+holds "method's name" "$folder/page" 'selfsup\-simclr \- two views of a picture agree, views of different pictures do not'
+holds "method's paper" "$folder/page" 'Chen, Hinton. ICML 2020.'
+holds "method's option" "$folder/page" '.B temperature \fR(0.5)'
+holds "option's text" "$folder/page" 'tau of the loss: \e greater\-than\-zero'
+holds "method's recipe" "$folder/page" 'optimizer=lars lr=1.0'
+holds "method's changes" "$folder/page" '.SH CHANGED FROM THE PAPER FOR SMALL IMAGES'
+holds "wrapped text" "$folder/page" 'no blur'
 if command -v man >/dev/null; then
   # A recommended tool only where there is one: what groff warns about is a fault of the page.
-  warnings=$(gzip -dc "$folder/man/selfsup-pretrain.1.gz" | LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l - 2>&1 >/dev/null)
+  warnings=$(gzip -dc "$folder/man/man1/selfsup-pretrain.1.gz" | LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l - 2>&1 >/dev/null)
   expect groff "$warnings" ""
+  warnings=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$folder/page" 2>&1 >/dev/null)
+  expect "groff of a method" "$warnings" ""
 fi
 
 "$scripts/make-completions.sh" "$program" "$folder"
