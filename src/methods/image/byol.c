@@ -20,8 +20,8 @@ static const ss_recipe recipes[] = {
      "solarize=0 second_solarize=0.2 optimizer=lars lr=0.2 weight_decay=1.5e-6 batch=256 epochs=1000 warmup=10"},
     {"solo-learn", "CIFAR-10 as solo-learn trains it",
      "hidden=4096 tau=0.99 tau_end=1 second_solarize=0.2 optimizer=lars trust=0.02 clip_trust=1 lr=1.0 "
-     "weight_decay=1e-5 "
-     "batch=256 epochs=1000 warmup=10 " SS_SOLO_LEARN_WEAK_VIEWS},
+     "weight_decay=1e-5 batch=256 epochs=1000 warmup=10 " SS_SOLO_LEARN_WEAK_VIEWS},
+    {"lightly", "lightly's CIFAR-10 benchmark", "hidden=1024 tau=0.99 tau_end=0.99 blur=0 " SS_LIGHTLY_TRAINING},
     {0}};
 
 /* g(f(x)): (2N, H, W, 3) -> (2N, 256); each view with norms of its own, as when they are encoded one after the other.

@@ -32,6 +32,8 @@ static const ss_recipe recipes[] = {
     {"solo-learn", "MoCo v2+ on CIFAR-10 as solo-learn trains it",
      "projector_hidden=2048 projector_output=256 queue=32768 symmetric=1 tau=0.99 tau_end=0.999 lr=0.3 "
      "weight_decay=1e-4 batch=256 epochs=1000 warmup=10 " SS_SOLO_LEARN_WEAK_VIEWS},
+    {"lightly", "lightly's CIFAR-10 benchmark",
+     "temperature=0.1 queue=4096 symmetric=1 tau=0.99 tau_end=0.99 shuffle_parts=8 blur=0 " SS_LIGHTLY_TRAINING},
     {0}};
 
 static ss_status configure(ss_task *task, ss_error *error) {

@@ -20,6 +20,7 @@ static const ss_recipe recipes[] = {
     {"solo-learn", "CIFAR-10 as solo-learn trains it",
      "temperature=0.2 projector_hidden=2048 projector_output=256 projector_norm=0 blur=0.5 optimizer=lars trust=0.02 "
      "clip_trust=1 lr=0.4 weight_decay=1e-4 batch=256 epochs=1000 warmup=10"},
+    {"lightly", "lightly's CIFAR-10 benchmark", "temperature=0.5 blur=0 " SS_LIGHTLY_TRAINING},
     {0}};
 
 /* (2N, H, W, 3) -> h = f(x): (2N, D) -> z = g(h): (2N, 128) -> equation 1. */

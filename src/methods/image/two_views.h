@@ -23,6 +23,9 @@
 /* solo-learn's views for CIFAR: weak jitter, no blur. */
 #define SS_SOLO_LEARN_WEAK_VIEWS "brightness=0.4 contrast=0.4 saturation=0.2 hue=0.1 blur=0"
 
+/* Of a recipe: how lightly's CIFAR-10 benchmark trains each method. */
+#define SS_LIGHTLY_TRAINING "optimizer=sgd lr=0.06 weight_decay=5e-4 batch=128 epochs=200"
+
 /* The slots. configure declares the input 0, "views": (2, size, size, 3), normalised by ImageNet's mean and deviation;
  * task->state is this part's. SS_USAGE for a batch of one, since a method of two views tells pictures from one another
  * or norms over them, and for options out of their ranges. */
