@@ -1,5 +1,4 @@
 /* selfsup probe RUN DATA */
-#include "base/system.h"
 #include "cli/columns.h"
 #include "cli/probe_voc.h"
 #include "data/voc.h"
@@ -55,15 +54,6 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
   return find_layers(compare, error);
 }
 
-/* Features of that many bytes at once, so that pictures are decoded and run through the network once for several
- * layers: a quarter of the memory that is free. */
-static int layers_at_once(const comparison *compare) {
-  const uint64_t free_bytes = ss_system_available_memory();
-  const uint64_t rows = (uint64_t)compare->measurement->train.count + compare->measurement->test.count;
-  const uint64_t fits = free_bytes / 4 / (rows * SS_LAYER_NUMBERS * sizeof(float) + 1);
-  return fits < 1 ? 1 : fits < SS_MAX_LAYERS ? (int)fits : SS_MAX_LAYERS;
-}
-
 /* Probes `count` layers from `first` on of one column. */
 static ss_status probe_layers(comparison *compare, int c, int first, int count, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
@@ -96,7 +86,8 @@ static void find_best(comparison *compare) {
 }
 
 static ss_status measure(comparison *compare, ss_error *error) {
-  const int most = layers_at_once(compare);
+  const ss_measurement *measurement = compare->measurement;
+  const int most = ss_features_layers_at_once((uint64_t)measurement->train.count + measurement->test.count);
   for (int c = 0; c < SS_COLUMNS; c++) {
     for (int layer = 0; layer < compare->layer_count; layer++) {
       compare->results[c][layer] = (ss_probe_result){NAN, NAN, NAN};

@@ -61,21 +61,45 @@ static ss_status open_comparison(const ss_arguments *arguments, comparison *comp
   return find_layers(compare, error);
 }
 
-static ss_status measure(comparison *compare, ss_error *error) {
+/* Probes `count` layers from `first` on of one column. */
+static ss_status probe_layers(comparison *compare, ss_column c, int first, int count, ss_error *error) {
   const ss_measurement *measurement = &compare->measurement;
   const ss_probe_options how = {
       .threads = measurement->features.threads, .seed = measurement->seed, .ways = measurement->ways};
+  const ss_model *model = compare->columns.models[c];
+  const ss_source *source = ss_box_set_source(compare->set);
+  const ss_feature_options *options = &measurement->features;
+  ss_features train[SS_MAX_LAYERS] = {0}, test[SS_MAX_LAYERS] = {0};
+  int layers[SS_MAX_LAYERS];
+  for (int k = 0; k < count; k++) {
+    layers[k] = compare->all_layers ? first + k : SS_LAST_LAYER;
+  }
+  ss_status status = ss_features_extract_layers(model, source, &compare->train, options, layers, count, train, error);
+  status =
+      status ? status : ss_features_extract_layers(model, source, &compare->test, options, layers, count, test, error);
+  for (int k = 0; k < count; k++) {
+    ss_detection_score *result = &compare->results[c][first + k];
+    status = status ? status
+                    : ss_multi_label_probe(compare->set, &compare->train, &train[k], &compare->test, &test[k], &how,
+                                           result, NULL, error);
+    if (status == SS_OK) {
+      fprintf(stderr, "%s, %s: mAP %.2f %%\n", compare->names[first + k], ss_column_title(c), result->voc07_ap50);
+    }
+    ss_features_free(&train[k]);
+    ss_features_free(&test[k]);
+  }
+  return status;
+}
+
+static ss_status measure(comparison *compare, ss_error *error) {
+  const int most = ss_features_layers_at_once((uint64_t)compare->train.count + compare->test.count);
   for (ss_column c = 0; c < SS_COLUMNS; c++) {
     for (int layer = 0; layer < compare->layer_count; layer++) {
-      ss_detection_score *result = &compare->results[c][layer];
-      *result = (ss_detection_score){NAN, NAN, NAN, NAN, NAN};
-      if (compare->columns.models[c]) {
-        ss_feature_options features = measurement->features;
-        features.layer = compare->all_layers ? layer : SS_LAST_LAYER;
-        SS_TRY(ss_multi_label_probe(compare->columns.models[c], compare->set, &compare->train, &compare->test,
-                                    &features, &how, result, NULL, error));
-        fprintf(stderr, "%s, %s: mAP %.2f %%\n", compare->names[layer], ss_column_title(c), result->voc07_ap50);
-      }
+      compare->results[c][layer] = (ss_detection_score){NAN, NAN, NAN, NAN, NAN};
+    }
+    for (int first = 0; first < compare->layer_count && compare->columns.models[c]; first += most) {
+      const int left = compare->layer_count - first;
+      SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
     }
   }
   if (compare->columns.own_untrained) {

@@ -87,25 +87,19 @@ ss_status ss_multi_label_score(const ss_box_set *set, const ss_subset *subset, c
   return status;
 }
 
-ss_status ss_multi_label_probe(const ss_model *model, const ss_box_set *set, const ss_subset *train,
-                               const ss_subset *test, const ss_feature_options *options, const ss_probe_options *how,
+ss_status ss_multi_label_probe(const ss_box_set *set, const ss_subset *train, ss_features *train_features,
+                               const ss_subset *test, ss_features *test_features, const ss_probe_options *how,
                                ss_detection_score *score, double *per_class, ss_error *error) {
-  const ss_source *source = ss_box_set_source(set);
   const int classes = ss_box_set_class_count(set);
-  ss_features train_features = {0}, test_features = {0};
   sets labels = {0};
   float *logits = NULL;
   ss_status status = make_sets(set, train, &labels, error);
-  status = status ? status : ss_features_extract(model, source, train, options, &train_features, error);
-  status = status ? status : ss_features_extract(model, source, test, options, &test_features, error);
   status =
       status ? status : ss_alloc((void **)&logits, test->count * (size_t)classes, sizeof *logits, "the scores", error);
   const ss_label_sets given = {.targets = labels.targets, .weights = labels.weights, .classes = classes};
-  status = status ? status : ss_probe_label_sets(&train_features, &test_features, &given, how, logits, error);
+  status = status ? status : ss_probe_label_sets(train_features, test_features, &given, how, logits, error);
   status = status ? status : ss_multi_label_score(set, test, logits, score, per_class, error);
   free(logits);
   free_sets(&labels);
-  ss_features_free(&train_features);
-  ss_features_free(&test_features);
   return status;
 }

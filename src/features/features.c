@@ -115,6 +115,11 @@ static ss_status keep(void *context, const ss_frozen *network, const uint32_t *s
   return SS_OK;
 }
 
+int ss_features_layers_at_once(uint64_t rows) {
+  const uint64_t fits = ss_system_available_memory() / 4 / (rows * SS_LAYER_NUMBERS * sizeof(float) + 1);
+  return fits < 1 ? 1 : fits < SS_MAX_LAYERS ? (int)fits : SS_MAX_LAYERS;
+}
+
 ss_status ss_features_extract_layers(const ss_model *model, const ss_source *source, const ss_subset *subset,
                                      const ss_feature_options *options, const int *layers, int count,
                                      ss_features *features, ss_error *error) {

@@ -45,4 +45,8 @@ ss_status ss_features_extract_layers(const ss_model *model, const ss_source *sou
                                      const ss_feature_options *options, const int *layers, int count,
                                      ss_features *features, ss_error *error);
 
+/* Layers whose features of `rows` pictures fit into a quarter of the memory that is free, 1 to SS_MAX_LAYERS: extracted
+ * together, they take one decoding and one run of the network. */
+int ss_features_layers_at_once(uint64_t rows);
+
 #endif
