@@ -1,6 +1,5 @@
 #include "eval/dense_pairs.h"
 
-#include "augment/view.h"
 #include "base/memory.h"
 #include "features/pictures.h"
 
@@ -8,29 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of one loader's thread. */
-typedef struct worker {
-  ss_view_scratch scratch;
-  ss_image view;
-  ss_map map;
-} worker;
-
 struct ss_dense_pairs {
   ss_dense_pairs_options options;
-  const ss_model *model;
   const ss_dense_set *set;
-  worker *workers;
-  ss_loader *loader;
+  ss_pictures *pictures;
 };
 
-/* A slot: the picture (size, size, 3), then in training the targets and the weights (size, size). All have 4 bytes. */
 static size_t plane_of(const ss_dense_pairs *pairs) {
   return (size_t)pairs->options.size * (size_t)pairs->options.size;
-}
-
-static size_t slot_bytes(const ss_dense_pairs *pairs) {
-  const size_t planes = pairs->options.min_scale > 0.0f ? 5 : 3;
-  return (planes * plane_of(pairs) * sizeof(float) + 63) / 64 * 64;
 }
 
 /* The nearest pixels of the part of the map that is shown. */
@@ -59,61 +43,18 @@ static void make_targets(const ss_dense_pairs *pairs, const ss_map *map, const s
   }
 }
 
-static ss_view_options view_options(const ss_dense_pairs *pairs, const ss_image *image) {
-  ss_view_options options = ss_view_options_crop(pairs->options.size, pairs->options.min_scale);
-  const float shape = (float)image->width / (float)image->height; /* the picture's own, as it is tested */
-  options.min_ratio *= shape;
-  options.max_ratio *= shape;
-  return options;
-}
-
-static ss_status make(void *context, int index, uint32_t epoch, uint32_t position, uint32_t sample,
-                      const ss_image *image, void *slot, ss_error *error) {
-  ss_dense_pairs *pairs = context;
-  worker *own = &pairs->workers[index];
-  const bool training = pairs->options.min_scale > 0.0f;
-  const ss_view_options options = view_options(pairs, image);
-  ss_view_draw draw = {.crop = {0, 0, image->width, image->height}};
-  if (training) {
-    ss_random random = ss_random_stream(pairs->options.seed, SS_RANDOM_PROBE, epoch, position, 1);
-    draw = ss_view_draw_random(&options, image->width, image->height, &random);
-    SS_TRY(ss_dense_set_read(pairs->set, sample, image->width, image->height, &own->map, error));
-  }
-  SS_TRY(ss_view_make(image, &options, &draw, &own->scratch, &own->view, error));
-  float *to = slot;
-  ss_picture_for_model(pairs->model, &own->view, to);
-  if (training) {
-    make_targets(pairs, &own->map, &draw, (ss_dense_target *)(to + 3 * plane_of(pairs)), to + 4 * plane_of(pairs));
-  }
-  return SS_OK;
-}
-
-static void tell_bad(void *context, uint32_t sample, const char *message) {
+/* A plane of targets, then one of weights. */
+static ss_status fill_targets(const void *context, uint32_t sample, const ss_image *image, const ss_view_draw *draw,
+                              void *out, ss_error *error) {
   const ss_dense_pairs *pairs = context;
-  if (pairs->options.bad) {
-    pairs->options.bad(NULL, sample, message);
+  ss_dense_target *targets = out;
+  ss_map map = {0};
+  const ss_status status = ss_dense_set_read(pairs->set, sample, image->width, image->height, &map, error);
+  if (status == SS_OK) {
+    make_targets(pairs, &map, draw, targets, (float *)(targets + plane_of(pairs)));
   }
-}
-
-static ss_status start_loader(ss_dense_pairs *pairs, const ss_subset *subset, ss_error *error) {
-  const bool training = pairs->options.min_scale > 0.0f;
-  ss_loader_options loading = SS_LOADER_DEFAULTS;
-  loading.source = ss_dense_set_source(pairs->set);
-  loading.samples = subset->samples;
-  loading.count = subset->count;
-  loading.batch = (uint32_t)pairs->options.batch;
-  loading.slot_bytes = slot_bytes(pairs);
-  loading.make = make;
-  loading.bad = tell_bad;
-  loading.context = pairs;
-  loading.threads = pairs->options.threads;
-  loading.shuffle = training;
-  loading.drop_last = training;
-  loading.seed = pairs->options.seed;
-  loading.end_epoch = training ? 0 : 1;
-  loading.cache_bytes = training ? SS_LOADER_CACHE_BYTES : 0;
-  loading.max_bad = pairs->options.max_bad;
-  return ss_loader_create(&loading, &pairs->loader, error);
+  ss_map_free(&map);
+  return status;
 }
 
 ss_status ss_dense_pairs_open(const ss_model *model, const ss_dense_set *set, const ss_subset *subset,
@@ -122,11 +63,21 @@ ss_status ss_dense_pairs_open(const ss_model *model, const ss_dense_set *set, co
   ss_dense_pairs *pairs = NULL;
   SS_TRY(ss_alloc((void **)&pairs, 1, sizeof *pairs, "the pictures", error));
   pairs->options = *options;
-  pairs->model = model;
   pairs->set = set;
-  ss_status status =
-      ss_alloc((void **)&pairs->workers, (size_t)options->threads, sizeof *pairs->workers, "the pictures", error);
-  status = status ? status : start_loader(pairs, subset, error);
+  const bool training = options->min_scale > 0.0f;
+  ss_picture_options reading = {.size = options->size,
+                                .batch = options->batch,
+                                .threads = options->threads,
+                                .view = training ? SS_PICTURE_CROP : SS_PICTURE_WHOLE,
+                                .min_scale = options->min_scale,
+                                .seed = options->seed,
+                                .max_bad = options->max_bad,
+                                .bad = options->bad};
+  if (training) {
+    reading.targets = (ss_picture_targets){
+        .bytes = plane_of(pairs) * (sizeof(ss_dense_target) + sizeof(float)), .fill = fill_targets, .context = pairs};
+  }
+  const ss_status status = ss_pictures_open(model, ss_dense_set_source(set), subset, &reading, &pairs->pictures, error);
   if (status != SS_OK) {
     ss_dense_pairs_close(pairs);
     return status;
@@ -136,32 +87,21 @@ ss_status ss_dense_pairs_open(const ss_model *model, const ss_dense_set *set, co
 }
 
 void ss_dense_pairs_close(ss_dense_pairs *pairs) {
-  if (!pairs) {
-    return;
+  if (pairs) {
+    ss_pictures_close(pairs->pictures);
+    free(pairs);
   }
-  ss_loader_free(pairs->loader);
-  for (int i = 0; pairs->workers && i < pairs->options.threads; i++) {
-    ss_scratch_free(&pairs->workers[i].scratch);
-    ss_image_free(&pairs->workers[i].view);
-    ss_map_free(&pairs->workers[i].map);
-  }
-  free(pairs->workers);
-  free(pairs);
 }
 
 ss_status ss_dense_pairs_next(ss_dense_pairs *pairs, ss_dense_batch *batch, ss_error *error) {
-  const size_t plane = plane_of(pairs), slot = slot_bytes(pairs);
-  ss_batch loaded = {0};
-  SS_TRY(ss_loader_next(pairs->loader, &loaded, error));
-  for (uint32_t i = 0; i < loaded.count; i++) {
-    const float *from = (const float *)(const void *)((const char *)loaded.slots + i * slot);
-    memcpy(batch->images + 3 * plane * i, from, 3 * plane * sizeof *from);
-    if (pairs->options.min_scale > 0.0f) {
-      memcpy(batch->targets + plane * i, from + 3 * plane, plane * sizeof *from);
-      memcpy(batch->weights + plane * i, from + 4 * plane, plane * sizeof *from);
-    }
+  const size_t plane = plane_of(pairs);
+  int64_t count = 0;
+  SS_TRY(ss_pictures_next(pairs->pictures, batch->images, &batch->samples, &count, error));
+  batch->count = (int)count;
+  for (size_t i = 0; pairs->options.min_scale > 0.0f && i < (size_t)count; i++) {
+    const ss_dense_target *targets = ss_pictures_targets(pairs->pictures, (int64_t)i);
+    memcpy(batch->targets + plane * i, targets, plane * sizeof *targets);
+    memcpy(batch->weights + plane * i, targets + plane, plane * sizeof *batch->weights);
   }
-  batch->samples = loaded.samples;
-  batch->count = (int)loaded.count;
   return SS_OK;
 }

@@ -91,6 +91,92 @@ static void does_not_depend_on_threads_or_batches(void **unused) {
   support_remove_folder(folder);
 }
 
+enum { crop_batch = 5, crop_batches = 4, crop_size = 16, crop_numbers = crop_size * crop_size * 3 };
+
+typedef struct shown {
+  int known; /* by the caller */
+  uint32_t sample;
+  ss_view_draw draw;
+} shown;
+
+static ss_status note_draw(const void *context, uint32_t sample, const ss_image *image, const ss_view_draw *draw,
+                           void *targets, ss_error *error) {
+  (void)image;
+  (void)error;
+  const shown note = {.known = *(const int *)context, .sample = sample, .draw = *draw};
+  memcpy(targets, &note, sizeof note);
+  return SS_OK;
+}
+
+/* Random parts of the pictures of two epochs and which parts they are. */
+static void read_crops(const ss_model *model, const ss_source *source, int threads, float *images, shown *notes) {
+  const int known = 7;
+  const ss_picture_options options = {.size = crop_size,
+                                      .batch = crop_batch,
+                                      .threads = threads,
+                                      .view = SS_PICTURE_CROP,
+                                      .min_scale = 0.4f,
+                                      .seed = 3,
+                                      .targets = {.bytes = sizeof(shown), .fill = note_draw, .context = &known}};
+  ss_subset all = {0};
+  ss_pictures *pictures = NULL;
+  ss_error error = {""};
+  support_ok(ss_subset_everything(source, &all, &error), &error);
+  support_ok(ss_pictures_open(model, source, &all, &options, &pictures, &error), &error);
+  for (size_t batch = 0; batch < crop_batches; batch++) { /* of 13 pictures two batches an epoch */
+    const uint32_t *samples = NULL;
+    int64_t got = 0;
+    support_ok(ss_pictures_next(pictures, images + batch * crop_batch * crop_numbers, &samples, &got, &error), &error);
+    assert_int_equal(got, crop_batch);
+    for (int64_t i = 0; i < got; i++) {
+      shown *note = &notes[batch * crop_batch + (size_t)i];
+      memcpy(note, ss_pictures_targets(pictures, i), sizeof *note);
+      assert_int_equal(note->known, known);
+      assert_int_equal(note->sample, samples[i]);
+    }
+  }
+  ss_pictures_close(pictures);
+  ss_subset_free(&all);
+}
+
+/* Targets are told of the part that is shown, whatever the number of threads. */
+static void crops_are_those_of_their_targets(void **unused) {
+  (void)unused;
+  enum { count = crop_batch * crop_batches };
+  static float one[count * crop_numbers], three[count * crop_numbers], again[crop_numbers];
+  shown notes[count], others[count];
+  char folder[256];
+  make_data(folder);
+  ss_source *source = support_open(folder);
+  ss_model *model = support_model("random:resnet18?width=4&size=16");
+  read_crops(model, source, 1, one, notes);
+  read_crops(model, source, 3, three, others);
+  assert_memory_equal(one, three, sizeof one);
+  const ss_view_options view = ss_view_options_crop(crop_size, 1.0f);
+  ss_view_scratch scratch = {0};
+  ss_image picture = {0}, seen = {0};
+  ss_decoder *decoder = NULL;
+  ss_error error = {""};
+  support_ok(ss_decoder_create(&decoder, &error), &error);
+  int flips = 0, parts = 0;
+  for (int i = 0; i < count; i++) {
+    support_ok(ss_source_read(source, notes[i].sample, decoder, NULL, &picture, &error), &error);
+    support_ok(ss_view_make(&picture, &view, &notes[i].draw, &scratch, &seen, &error), &error);
+    ss_picture_for_model(model, &seen, again);
+    assert_memory_equal(again, one + (size_t)i * crop_numbers, sizeof again);
+    flips += notes[i].draw.flip;
+    parts += notes[i].draw.crop.width < picture.width || notes[i].draw.crop.height < picture.height;
+  }
+  assert_true(flips > 0 && flips < count && parts > count / 2);
+  ss_decoder_free(decoder);
+  ss_scratch_free(&scratch);
+  ss_image_free(&picture);
+  ss_image_free(&seen);
+  ss_model_free(model);
+  ss_source_close(source);
+  support_remove_folder(folder);
+}
+
 /* The map of the first layer, by a graph of its own. */
 static float *first_map(const ss_model *model, float *images, int count, int64_t *side, int64_t *channels) {
   const int size = model->backbone.size;
@@ -263,7 +349,8 @@ static void stands_in_for_broken_pictures(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(does_not_depend_on_threads_or_batches),
-                                     cmocka_unit_test(pools_layers), cmocka_unit_test(shows_a_model_its_input),
+                                     cmocka_unit_test(crops_are_those_of_their_targets), cmocka_unit_test(pools_layers),
+                                     cmocka_unit_test(shows_a_model_its_input),
                                      cmocka_unit_test(stands_in_for_broken_pictures)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
