@@ -37,7 +37,7 @@ static ss_status measure(const ss_arguments *arguments, const ss_measurement *me
   const int last = SS_LAST_LAYER;
   SS_TRY(ss_measurement_features(measurement, measurement->model, &last, 1, &train, &test, error));
   double top1 = 0.0;
-  const ss_status status = ss_knn(&train, &test, measurement->classes, &how, &top1, NULL, error);
+  const ss_status status = ss_knn(&train, &test, measurement->classes, &how, &top1, error);
   ss_features_free(&train);
   ss_features_free(&test);
   return status == SS_OK ? print(arguments, measurement, top1, how.k, error) : status;

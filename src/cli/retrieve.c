@@ -90,16 +90,15 @@ static ss_status find(retrieval *task, ss_error *error) {
                                  &task->queries, error));
   int k = cutoffs[cutoff_count - 1];
   k = task->list > k ? task->list : k;
-  SS_TRY(ss_retrieve(&task->gallery, &task->queries, k, measurement->features.threads, &task->neighbours, error));
+  task->precision = NAN;
+  SS_TRY(ss_retrieve(&task->gallery, &task->queries, k, measurement->features.threads, &task->neighbours,
+                     task->listed ? NULL : &task->precision, error));
   for (int i = 0; i < cutoff_count; i++) {
     task->recalls[i] = task->listed ? NAN
                                     : ss_recall(&task->neighbours, task->gallery.labels, task->gallery.count,
                                                 task->queries.labels, cutoffs[i]);
   }
-  task->precision = NAN;
-  return isnan(task->recalls[0]) ? SS_OK
-                                 : ss_mean_average_precision(&task->gallery, &task->queries,
-                                                             measurement->features.threads, &task->precision, error);
+  return SS_OK;
 }
 
 static ss_status draw(const retrieval *task, const char *path, ss_error *error) {

@@ -89,3 +89,18 @@ ss_status ss_cosines(const ss_features *all, const ss_features *rows, int thread
   free(own_rows);
   return status;
 }
+
+void ss_most_similar(const float *cosines, int64_t count, int k, int32_t *nearest) {
+  int found = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (found == k && cosines[i] <= cosines[nearest[k - 1]]) {
+      continue;
+    }
+    int at = found < k ? found++ : k - 1;
+    while (at > 0 && cosines[nearest[at - 1]] < cosines[i]) {
+      nearest[at] = nearest[at - 1];
+      at--;
+    }
+    nearest[at] = (int32_t)i;
+  }
+}

@@ -15,4 +15,8 @@ typedef ss_status (*ss_cosine_taker)(void *taker, const float *cosines, int64_t 
 ss_status ss_cosines(const ss_features *all, const ss_features *rows, int threads, ss_ways *ways, ss_cosine_taker take,
                      void *taker, ss_error *error);
 
+/* Writes the indices of the k largest of `count` cosines to `nearest` (k), the largest first; of equals the lower index
+ * first. k is at most count. */
+void ss_most_similar(const float *cosines, int64_t count, int k, int32_t *nearest);
+
 #endif

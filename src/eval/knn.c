@@ -7,22 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps the k largest of `similarities` in descending order; of equals the lower index first. */
-static void find_nearest(const float *similarities, int64_t count, int k, int32_t *nearest) {
-  int found = 0;
-  for (int64_t i = 0; i < count; i++) {
-    if (found == k && similarities[i] <= similarities[nearest[k - 1]]) {
-      continue;
-    }
-    int at = found < k ? found++ : k - 1;
-    while (at > 0 && similarities[nearest[at - 1]] < similarities[i]) {
-      nearest[at] = nearest[at - 1];
-      at--;
-    }
-    nearest[at] = (int32_t)i;
-  }
-}
-
 static int vote(const float *similarities, const int32_t *nearest, int k, const int32_t *labels, float temperature,
                 double *votes, int classes) {
   memset(votes, 0, sizeof *votes * (size_t)classes);
@@ -43,9 +27,8 @@ typedef struct search {
   const ss_features *train, *test;
   const ss_knn_options *options;
   int k, classes;
-  double *votes;       /* (block, classes) */
-  int32_t *nearest;    /* (block, k) */
-  int32_t *neighbours; /* (test count, k) or NULL */
+  double *votes;    /* (block, classes) */
+  int32_t *nearest; /* (block, k) */
   int64_t right;
 } search;
 
@@ -57,24 +40,21 @@ static ss_status take_block(void *taker, const float *cosines, int64_t first, in
 #pragma omp parallel for schedule(static) reduction(+ : right)
   for (int64_t i = 0; i < count; i++) {
     int32_t *nearest = state->nearest + i * state->k;
-    find_nearest(cosines + i * all, all, state->k, nearest);
+    ss_most_similar(cosines + i * all, all, state->k, nearest);
     const int label = vote(cosines + i * all, nearest, state->k, state->train->labels, state->options->temperature,
                            state->votes + i * state->classes, state->classes);
     right += label == state->test->labels[first + i];
   }
   state->right += right;
-  if (state->neighbours) {
-    memcpy(state->neighbours + first * state->k, state->nearest, (size_t)(count * state->k) * sizeof(int32_t));
-  }
   return SS_OK;
 }
 
 ss_status ss_knn(const ss_features *train, const ss_features *test, int classes, const ss_knn_options *options,
-                 double *top1, int32_t *neighbours, ss_error *error) {
+                 double *top1, ss_error *error) {
   if (classes < 1) {
     return ss_fail(error, SS_FAILED, "k-NN needs at least one class");
   }
-  search state = {.train = train, .test = test, .options = options, .classes = classes, .neighbours = neighbours};
+  search state = {.train = train, .test = test, .options = options, .classes = classes};
   state.k = options->k < train->count ? options->k : (int)train->count;
   ss_status status =
       ss_alloc((void **)&state.votes, (size_t)SS_COSINE_ROWS * (size_t)classes, sizeof(double), "the votes", error);

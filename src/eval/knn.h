@@ -15,9 +15,9 @@ typedef struct ss_knn_options {
   { .k = 20, .temperature = 0.07f }
 
 /* top1: the share of test features, in per cent, whose class gathers the most exp(cosine / temperature) among their k
- * most similar training features. Of equal similarities the earlier one counts. `neighbours` (test count, k), if not
- * NULL, takes their indices, the most similar first. SS_FAILED when the dimensions differ. */
+ * most similar training features. Of equal similarities the earlier one counts. SS_FAILED when the dimensions differ.
+ */
 ss_status ss_knn(const ss_features *train, const ss_features *test, int classes, const ss_knn_options *options,
-                 double *top1, int32_t *neighbours, ss_error *error);
+                 double *top1, ss_error *error);
 
 #endif

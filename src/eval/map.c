@@ -59,7 +59,7 @@ ss_status ss_neighbours_vote(const ss_neighbours *neighbours, const int32_t *lab
 }
 
 static ss_status find_neighbours(const ss_features *features, int threads, ss_neighbours *out, ss_error *error) {
-  SS_TRY(ss_retrieve(features, features, SS_MAP_NEIGHBOURS + 1, threads, out, error));
+  SS_TRY(ss_retrieve(features, features, SS_MAP_NEIGHBOURS + 1, threads, out, NULL, error));
   ss_neighbours_leave_out_self(out);
   return SS_OK;
 }

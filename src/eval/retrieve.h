@@ -14,24 +14,18 @@ typedef struct ss_neighbours {
 } ss_neighbours;
 void ss_neighbours_free(ss_neighbours *neighbours);
 
-/* Finds them. SS_FAILED when one of the two is empty or their dimensions differ. threads 0: the processors there are.
- */
+/* Finds them. Where `mean_precision` is not NULL it takes the mean average precision in per cent: of each labelled
+ * query, whose whole gallery is ranked, the average precision of its class (average_precision.h); queries whose class
+ * the gallery has not are left out, NaN where none is left. Pictures of the gallery without a label are of no class.
+ * SS_FAILED when one of the two is empty or their dimensions differ. threads 0: the processors there are. */
 ss_status ss_retrieve(const ss_features *gallery, const ss_features *queries, int k, int threads, ss_neighbours *out,
-                      ss_error *error);
+                      double *mean_precision, ss_error *error);
 
 /* The share, in per cent, of the labelled queries that have their class among their `at` most similar pictures; NaN
  * when no query has a label or no picture of the gallery has one. Where fewer than `at` were found, all of them count.
  */
 double ss_recall(const ss_neighbours *neighbours, const int32_t *gallery_labels, int64_t gallery_count,
                  const int32_t *query_labels, int at);
-
-/* Mean average precision in per cent: for each labelled query all of the gallery is ranked by cosine (of equals the
- * earlier first), its average precision is the mean, over the pictures of its class, of the share of that class among
- * all pictures up to there (Philbin et al. 2007, section 3.1). Queries whose class the gallery has not are left out;
- * NaN where none is left. Pictures of the gallery without a label are of no class. threads 0: the processors there are.
- */
-ss_status ss_mean_average_precision(const ss_features *gallery, const ss_features *queries, int threads, double *mean,
-                                    ss_error *error);
 
 /* Where a row of features comes from. */
 typedef struct ss_gallery {

@@ -95,7 +95,7 @@ static ss_status measure(const ss_watch *watch, const ss_model *model, double *t
     status = ss_features_extract(model, watch->source, &watch->test, &watch->options, &test, error);
   }
   if (status == SS_OK) {
-    status = ss_knn(&train, &test, ss_source_class_count(watch->source), &how, top1, NULL, error);
+    status = ss_knn(&train, &test, ss_source_class_count(watch->source), &how, top1, error);
   }
   ss_features_free(&train);
   ss_features_free(&test);

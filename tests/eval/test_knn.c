@@ -16,24 +16,25 @@ static void equals_pytorch(void **unused) {
   float *golden = support_golden("knn", &rows, &columns), *figures = support_golden("figures", &figures_rows, &one);
   assert_int_equal(rows, test.count);
   const int k = (int)columns - 1;
-  int32_t *neighbours = malloc((size_t)(rows * k) * sizeof *neighbours);
+  ss_neighbours found;
   ss_knn_options options = SS_KNN_DEFAULTS;
   double top1 = 0.0;
   ss_error error = {""};
   assert_int_equal(options.k, k);
-  support_ok(ss_knn(&train, &test, 7, &options, &top1, neighbours, &error), &error);
+  support_ok(ss_knn(&train, &test, 7, &options, &top1, &error), &error);
+  support_ok(ss_retrieve(&train, &test, k, 1, &found, NULL, &error), &error);
   for (int64_t i = 0; i < rows; i++) {
     for (int n = 0; n < k; n++) {
-      assert_int_equal(neighbours[i * k + n], (int32_t)golden[i * columns + n]);
+      assert_int_equal(found.indices[i * k + n], (int32_t)golden[i * columns + n]);
     }
   }
   assert_true(fabs(top1 - figures[0]) < 1e-4);
   for (int64_t i = 0; i < rows; i++) { /* the winning classes as labels: all right */
     test.labels[i] = (int32_t)golden[i * columns + k];
   }
-  support_ok(ss_knn(&train, &test, 7, &options, &top1, NULL, &error), &error);
+  support_ok(ss_knn(&train, &test, 7, &options, &top1, &error), &error);
   assert_true(top1 == 100.0);
-  free(neighbours);
+  ss_neighbours_free(&found);
   free(golden);
   free(figures);
   ss_features_free(&train);
@@ -47,18 +48,22 @@ static void ranks_as_scikit_learn_does(void **unused) {
   float *figures = support_golden("figures", &rows, &one);
   assert_int_equal(rows, 5);
   double mean = 0.0;
+  ss_neighbours found;
   ss_error error = {""};
-  support_ok(ss_mean_average_precision(&train, &test, 2, &mean, &error), &error);
+  support_ok(ss_retrieve(&train, &test, 3, 2, &found, &mean, &error), &error);
+  ss_neighbours_free(&found);
   assert_float_equal(mean, figures[4], 1e-4);
   for (int64_t i = 0; i < train.count; i++) { /* what has no label is of no class */
     train.labels[i] = train.labels[i] == 3 ? -1 : train.labels[i];
   }
-  support_ok(ss_mean_average_precision(&train, &test, 1, &mean, &error), &error);
+  support_ok(ss_retrieve(&train, &test, 3, 1, &found, &mean, &error), &error);
+  ss_neighbours_free(&found);
   assert_true(isfinite(mean));
   for (int64_t i = 0; i < test.count; i++) {
     test.labels[i] = 3;
   }
-  support_ok(ss_mean_average_precision(&train, &test, 1, &mean, &error), &error);
+  support_ok(ss_retrieve(&train, &test, 3, 1, &found, &mean, &error), &error);
+  ss_neighbours_free(&found);
   assert_true(isnan(mean));
   free(figures);
   ss_features_free(&train);
@@ -126,7 +131,7 @@ static void equals_the_definition(void **unused) {
     options.k = k;
     double top1 = 0.0;
     ss_error error = {""};
-    support_ok(ss_knn(&train, &test, 6, &options, &top1, NULL, &error), &error);
+    support_ok(ss_knn(&train, &test, 6, &options, &top1, &error), &error);
     assert_true(fabs(top1 - naive(&train, &test, 6, k)) < 1e-9);
   }
   ss_features_free(&train);
@@ -140,17 +145,20 @@ static void keeps_the_order_of_equals(void **unused) {
   int32_t train_labels[] = {2, 1, 1, 0}, test_labels[] = {2};
   const ss_features train = {train_values, train_labels, 4, 2}, test = {test_values, test_labels, 1, 2};
   ss_knn_options options = SS_KNN_DEFAULTS;
-  int32_t neighbours[4];
+  ss_neighbours found;
   double top1 = 0.0;
   ss_error error = {""};
   options.k = 1;
-  support_ok(ss_knn(&train, &test, 3, &options, &top1, neighbours, &error), &error);
-  assert_int_equal(neighbours[0], 0);
+  support_ok(ss_knn(&train, &test, 3, &options, &top1, &error), &error);
   assert_true(top1 == 100.0);
-  options.k = 20;
-  support_ok(ss_knn(&train, &test, 3, &options, &top1, neighbours, &error), &error);
+  support_ok(ss_retrieve(&train, &test, 20, 1, &found, NULL, &error), &error);
+  assert_int_equal(found.k, 4);
   const int32_t expected[] = {0, 2, 3, 1};
-  assert_memory_equal(neighbours, expected, sizeof expected);
+  assert_memory_equal(found.indices, expected, sizeof expected);
+  ss_neighbours_free(&found);
+  options.k = 20;
+  support_ok(ss_knn(&train, &test, 3, &options, &top1, &error), &error);
+  assert_true(top1 == 0.0); /* class 1 has two votes, of which one weighs as much as that of class 2 */
 }
 
 static void refuses_other_dimensions(void **unused) {
@@ -159,7 +167,7 @@ static void refuses_other_dimensions(void **unused) {
   const ss_knn_options options = SS_KNN_DEFAULTS;
   double top1 = 0.0;
   ss_error error = {""};
-  assert_int_equal(ss_knn(&train, &test, 2, &options, &top1, NULL, &error), SS_FAILED);
+  assert_int_equal(ss_knn(&train, &test, 2, &options, &top1, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "3"));
   ss_features_free(&train);
   ss_features_free(&test);

@@ -68,7 +68,7 @@ static int naive_rank(int query, int row) {
 static ss_neighbours find(int k) {
   ss_error error = {""};
   ss_neighbours found;
-  if (ss_retrieve(&gallery, &queries, k, 1, &found, &error) != SS_OK) {
+  if (ss_retrieve(&gallery, &queries, k, 1, &found, NULL, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
   return found;
@@ -151,12 +151,12 @@ static void test_features_that_do_not_fit(void **state) {
   ss_neighbours found;
   ss_features other = queries;
   other.dim = dim / 2;
-  assert_int_equal(ss_retrieve(&gallery, &other, 5, 1, &found, &error), SS_FAILED);
+  assert_int_equal(ss_retrieve(&gallery, &other, 5, 1, &found, NULL, &error), SS_FAILED);
   assert_non_null(strstr(error.message, "12 numbers"));
   assert_null(found.indices);
   other = gallery;
   other.count = 0;
-  assert_int_equal(ss_retrieve(&other, &queries, 5, 1, &found, &error), SS_FAILED);
+  assert_int_equal(ss_retrieve(&other, &queries, 5, 1, &found, NULL, &error), SS_FAILED);
   assert_null(found.indices);
 }
 

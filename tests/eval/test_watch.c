@@ -28,7 +28,7 @@ static void measures_as_knn_does(void **unused) {
   support_ok(ss_subset_for_probe(source, &train, &test, &split_made, &error), &error);
   support_ok(ss_features_extract(model, source, &train, &plain, &a, &error), &error);
   support_ok(ss_features_extract(model, source, &test, &plain, &b, &error), &error);
-  support_ok(ss_knn(&a, &b, 2, &how, &expected, NULL, &error), &error);
+  support_ok(ss_knn(&a, &b, 2, &how, &expected, &error), &error);
   support_ok(ss_watch_open(folder, NULL, &plain, &watch, &error), &error);
   assert_non_null(watch);
   support_ok(ss_watch_measure(watch, model->parameters, &model->backbone, &measured, &error), &error);
