@@ -42,12 +42,12 @@ static bool is_trained(const ss_graph *graph, const ss_parameter *parameter) {
   return false;
 }
 
-/* Values from `start`, but for the classifier's and, where the rest is reinitialised, those that training changes. */
-static void take_values(const ss_tuned_network *network, const ss_model *start, bool reinitialise) {
+/* What training does not change is that of `start`. */
+static void keep_frozen(const ss_tuned_network *network, const ss_model *start) {
   for (size_t i = 0; i < ss_parameters_count(start->parameters); i++) {
     const ss_parameter *from = ss_parameters_at(start->parameters, i);
     const ss_parameter *to = ss_parameters_find(network->model->parameters, from->name);
-    if (to && !(reinitialise && is_trained(network->graph, to))) {
+    if (to && !is_trained(network->graph, to)) {
       memcpy(to->value, from->value, (size_t)from->count * ss_dtype_size(from->dtype));
     }
   }
@@ -62,11 +62,14 @@ ss_status ss_tuned_network_open(const ss_model *start, const ss_tuning_options *
   if (options->classes < 2) {
     return ss_fail(error, SS_FAILED, "a classifier needs at least two classes, not %d", options->classes);
   }
-  SS_TRY(ss_model_untrained(start, options->seed, &network->model, error));
+  SS_TRY(options->reinitialise ? ss_model_untrained(start, options->seed, &network->model, error)
+                               : ss_model_copy(start, options->seed, &network->model, error));
   network->model->backbone.stem = ss_backbone_stem(&start->backbone); /* as it is, whatever the size */
   network->model->backbone.size = options->size;
   SS_TRY(record(network, options, error));
-  take_values(network, start, options->reinitialise);
+  if (options->reinitialise) {
+    keep_frozen(network, start);
+  }
   const ss_optimizer_options sgd = {
       .kind = SS_SGD, .momentum = options->momentum, .weight_decay = options->weight_decay};
   SS_TRY(ss_optimizer_new(&sgd, network->graph, "", &network->optimizer, error));

@@ -69,20 +69,11 @@ void ss_watch_close(ss_watch *watch) {
 static ss_status copy_backbone(const ss_parameters *parameters, const ss_backbone_options *backbone, ss_model **out,
                                ss_error *error) {
   const ss_view_options view = ss_view_options_crop(backbone->size, 1.0f);
-  ss_model form = {.backbone = *backbone};
+  ss_model form = {.parameters = (ss_parameters *)parameters, .backbone = *backbone}; /* only read */
   snprintf(form.arch, sizeof form.arch, "%s", backbone->arch);
   memcpy(form.mean, view.mean, sizeof form.mean);
   memcpy(form.deviation, view.deviation, sizeof form.deviation);
-  SS_TRY(ss_model_untrained(&form, 0, out, error));
-  for (size_t i = 0; i < ss_parameters_count((*out)->parameters); i++) {
-    const ss_parameter *copy = ss_parameters_at((*out)->parameters, i);
-    const ss_parameter *original = ss_parameters_find(parameters, copy->name);
-    if (!original || original->count != copy->count || original->dtype != copy->dtype) {
-      return ss_fail(error, SS_FAILED, "the backbone has no parameter %s", copy->name);
-    }
-    memcpy(copy->value, original->value, (size_t)copy->count * ss_dtype_size(copy->dtype));
-  }
-  return SS_OK;
+  return ss_model_copy(&form, 0, out, error);
 }
 
 static ss_status measure(const ss_watch *watch, const ss_model *model, double *top1, ss_error *error) {
