@@ -2,6 +2,7 @@
 #include "cli/bench.h"
 
 #include "base/text.h"
+#include "cli/json_output.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +28,7 @@ static const ss_flag flags[] = {
     {"mini-batch", 0, "N", "kmeans: points an iteration, drawn at random (default: all)"},
     {"spread", 0, "S", "kmeans: deviation of a Gaussian; that of their means is 1 (default 1)"},
     {"out", 0, "FILE.npy", "kmeans: write the points"},
-    {"json", 0, NULL, "print one JSON object last on standard output"},
-    {"help", 'h', NULL, "this text"},
-    {0}};
+    SS_JSON_FLAGS};
 
 void ss_bench_note(void *context, const char *line) {
   (void)context;

@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "base/system.h"
 #include "cli/bench.h"
-#include "cli/measure.h"
+#include "cli/json_output.h"
 #include "cluster/kmeans.h"
 #include "io/npy.h"
 
@@ -20,6 +20,7 @@ typedef struct problem {
 } problem;
 
 typedef struct figures {
+  const problem *problem;
   double seconds, seed_seconds, assign_seconds, iteration_seconds, inertia;
   int iterations;
   int64_t least, most; /* points of a cluster */
@@ -105,27 +106,24 @@ static void print_table(const problem *p, const figures *f) {
          (long long)f->least, (long long)f->most, f->peak_mb);
 }
 
-static ss_status print_json(const problem *p, const figures *f, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "benchmark", "kmeans", error);
-  status = status ? status : ss_json_add_int(json, "points", p->n, error);
-  status = status ? status : ss_json_add_int(json, "dimensions", p->d, error);
-  status = status ? status : ss_json_add_int(json, "clusters", p->options.clusters, error);
-  status = status ? status : ss_json_add_int(json, "iterations", f->iterations, error);
-  status = status ? status : ss_json_add_int(json, "threads", p->options.threads, error);
-  status = status ? status : ss_json_add_float(json, "seconds", f->seconds, error);
-  status = status ? status : ss_json_add_float(json, "seed_s", f->seed_seconds, error);
-  status = status ? status : ss_json_add_float(json, "iteration_s", f->iteration_seconds, error);
-  status = status ? status : ss_json_add_float(json, "assign_s", f->assign_seconds, error);
-  status = status ? status : ss_json_add_float(json, "gflops", 1e-9 * rate(p, f), error);
-  status = status ? status : ss_json_add_float(json, "inertia", f->inertia, error);
-  status = status ? status : ss_json_add_int(json, "least_points", f->least, error);
-  status = status ? status : ss_json_add_int(json, "most_points", f->most, error);
-  status = status ? status : ss_json_add_float(json, "peak_mb", f->peak_mb, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const figures *f = context;
+  const problem *p = f->problem;
+  SS_TRY(ss_json_add_string(json, "benchmark", "kmeans", error));
+  SS_TRY(ss_json_add_int(json, "points", p->n, error));
+  SS_TRY(ss_json_add_int(json, "dimensions", p->d, error));
+  SS_TRY(ss_json_add_int(json, "clusters", p->options.clusters, error));
+  SS_TRY(ss_json_add_int(json, "iterations", f->iterations, error));
+  SS_TRY(ss_json_add_int(json, "threads", p->options.threads, error));
+  SS_TRY(ss_json_add_float(json, "seconds", f->seconds, error));
+  SS_TRY(ss_json_add_float(json, "seed_s", f->seed_seconds, error));
+  SS_TRY(ss_json_add_float(json, "iteration_s", f->iteration_seconds, error));
+  SS_TRY(ss_json_add_float(json, "assign_s", f->assign_seconds, error));
+  SS_TRY(ss_json_add_float(json, "gflops", 1e-9 * rate(p, f), error));
+  SS_TRY(ss_json_add_float(json, "inertia", f->inertia, error));
+  SS_TRY(ss_json_add_int(json, "least_points", f->least, error));
+  SS_TRY(ss_json_add_int(json, "most_points", f->most, error));
+  return ss_json_add_float(json, "peak_mb", f->peak_mb, error);
 }
 
 static ss_status save_points(const problem *p, const char *path, ss_error *error) {
@@ -141,7 +139,7 @@ static ss_status save_points(const problem *p, const char *path, ss_error *error
 
 static ss_status run(const ss_arguments *arguments, ss_error *error) {
   problem p = {0};
-  figures f = {0};
+  figures f = {.problem = &p};
   SS_TRY(read_problem(arguments, &p, error));
   const char *out = ss_arguments_value(arguments, "out", NULL);
   ss_status status = draw_points(&p, error);
@@ -153,7 +151,7 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
   }
   if (status == SS_OK) {
     print_table(&p, &f);
-    status = ss_arguments_has(arguments, "json") ? print_json(&p, &f, error) : SS_OK;
+    status = ss_json_output(arguments, fill_json, &f, error);
   }
   ss_free_aligned(p.points, p.bytes);
   return status;

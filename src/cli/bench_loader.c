@@ -1,7 +1,7 @@
 /* selfsup bench loader DATA: the training loader alone, with a method's views. */
 #include "base/clock.h"
 #include "cli/bench.h"
-#include "cli/measure.h"
+#include "cli/json_output.h"
 #include "train/session.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 enum { warm_batches = 2 };
 
 typedef struct figures {
+  const ss_session *session;
   int64_t pictures, views; /* loaded in `seconds` */
   double seconds;
   double read, decode, make; /* microseconds of a thread for a picture */
@@ -49,23 +50,20 @@ static void print_table(const ss_session *session, const figures *f) {
   printf("%10.1f    read\n%10.1f    decode\n%10.1f    views\n", f->read, f->decode, f->make);
 }
 
-static ss_status print_json(const ss_session *session, const figures *f, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "benchmark", "loader", error);
-  status = status ? status : ss_json_add_string(json, "method", session->config->method->name, error);
-  status = status ? status : ss_json_add_int(json, "size", session->task.size, error);
-  status = status ? status : ss_json_add_int(json, "batch", session->task.batch, error);
-  status = status ? status : ss_json_add_int(json, "threads", session->worker_count, error);
-  status = status ? status : ss_json_add_int(json, "images", f->pictures, error);
-  status = status ? status : ss_json_add_float(json, "images_per_s", (double)f->pictures / f->seconds, error);
-  status = status ? status : ss_json_add_float(json, "views_per_s", (double)f->views / f->seconds, error);
-  status = status ? status : ss_json_add_float(json, "read_us", f->read, error);
-  status = status ? status : ss_json_add_float(json, "decode_us", f->decode, error);
-  status = status ? status : ss_json_add_float(json, "views_us", f->make, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const figures *f = context;
+  const ss_session *session = f->session;
+  SS_TRY(ss_json_add_string(json, "benchmark", "loader", error));
+  SS_TRY(ss_json_add_string(json, "method", session->config->method->name, error));
+  SS_TRY(ss_json_add_int(json, "size", session->task.size, error));
+  SS_TRY(ss_json_add_int(json, "batch", session->task.batch, error));
+  SS_TRY(ss_json_add_int(json, "threads", session->worker_count, error));
+  SS_TRY(ss_json_add_int(json, "images", f->pictures, error));
+  SS_TRY(ss_json_add_float(json, "images_per_s", (double)f->pictures / f->seconds, error));
+  SS_TRY(ss_json_add_float(json, "views_per_s", (double)f->views / f->seconds, error));
+  SS_TRY(ss_json_add_float(json, "read_us", f->read, error));
+  SS_TRY(ss_json_add_float(json, "decode_us", f->decode, error));
+  return ss_json_add_float(json, "views_us", f->make, error);
 }
 
 static ss_status run(const ss_arguments *arguments, ss_error *error) {
@@ -75,7 +73,7 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
   SS_TRY(ss_bench_config(arguments, &config, error));
   const ss_observer observer = {.note = ss_bench_note};
   ss_session session = {0};
-  figures f = {0};
+  figures f = {.session = &session};
   ss_status status = ss_session_open(&session, config, &observer, error);
   if (status == SS_OK) {
     status = ss_session_start_loader(&session, 0, error);
@@ -85,7 +83,7 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
   }
   if (status == SS_OK) {
     print_table(&session, &f);
-    status = ss_arguments_has(arguments, "json") ? print_json(&session, &f, error) : SS_OK;
+    status = ss_json_output(arguments, fill_json, &f, error);
   }
   ss_session_close(&session);
   ss_config_free(config);

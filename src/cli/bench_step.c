@@ -1,12 +1,13 @@
 /* selfsup bench step [DATA]: a method's training step alone. */
 #include "cli/bench.h"
-#include "cli/measure.h"
+#include "cli/json_output.h"
 #include "engine/ways_cache.h"
 #include "train/step_bench.h"
 
 #include <stdio.h>
 
 typedef struct figures {
+  const ss_session *session;
   ss_step_times times;
   ss_profile profile;
 } figures;
@@ -27,24 +28,21 @@ static ss_status print_table(const ss_session *session, const figures *f, ss_err
   return status;
 }
 
-static ss_status print_json(const ss_session *session, const figures *f, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const figures *f = context;
+  const ss_session *session = f->session;
   const ss_backbone_options *backbone = &session->task.backbone;
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "benchmark", "step", error);
-  status = status ? status : ss_json_add_string(json, "method", session->config->method->name, error);
-  status = status ? status : ss_json_add_string(json, "arch", backbone->arch, error);
-  status = status ? status : ss_json_add_int(json, "width", backbone->width, error);
-  status = status ? status : ss_json_add_int(json, "size", session->task.size, error);
-  status = status ? status : ss_json_add_int(json, "batch", session->task.batch, error);
-  status = status ? status : ss_json_add_float(json, "images_per_s", f->times.images_per_s, error);
-  status = status ? status : ss_json_add_float(json, "step_ms", f->times.median_ms, error);
-  status = status ? status : ss_json_add_float(json, "least_ms", f->times.least_ms, error);
-  status = status ? status : ss_json_add_float(json, "arena_mb", f->times.arena_mb, error);
-  status = status ? status : ss_profile_json(&f->profile, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+  SS_TRY(ss_json_add_string(json, "benchmark", "step", error));
+  SS_TRY(ss_json_add_string(json, "method", session->config->method->name, error));
+  SS_TRY(ss_json_add_string(json, "arch", backbone->arch, error));
+  SS_TRY(ss_json_add_int(json, "width", backbone->width, error));
+  SS_TRY(ss_json_add_int(json, "size", session->task.size, error));
+  SS_TRY(ss_json_add_int(json, "batch", session->task.batch, error));
+  SS_TRY(ss_json_add_float(json, "images_per_s", f->times.images_per_s, error));
+  SS_TRY(ss_json_add_float(json, "step_ms", f->times.median_ms, error));
+  SS_TRY(ss_json_add_float(json, "least_ms", f->times.least_ms, error));
+  SS_TRY(ss_json_add_float(json, "arena_mb", f->times.arena_mb, error));
+  return ss_profile_json(&f->profile, json, error);
 }
 
 static ss_status measure(ss_session *session, ss_config *config, int steps, figures *f, ss_error *error) {
@@ -63,7 +61,7 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
   ss_config *config = NULL;
   SS_TRY(ss_bench_config(arguments, &config, error));
   ss_session session = {0};
-  figures f = {0};
+  figures f = {.session = &session};
   ss_status status = measure(&session, config, (int)steps, &f, error);
   if (status == SS_OK) {
     status = print_table(&session, &f, error);
@@ -71,8 +69,8 @@ static ss_status run(const ss_arguments *arguments, ss_error *error) {
   if (status == SS_OK && trace) {
     status = ss_profile_write_trace(&f.profile, trace, error);
   }
-  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
-    status = print_json(&session, &f, error);
+  if (status == SS_OK) {
+    status = ss_json_output(arguments, fill_json, &f, error);
   }
   ss_session_close(&session);
   ss_config_free(config);

@@ -66,18 +66,13 @@ static ss_status add_row(const estimating *own, int row, cJSON *json, ss_error *
   return row == constant ? SS_OK : ss_json_add_float(object, "loss", own->compare.results[row].loss, error);
 }
 
-static ss_status print_json(const estimating *own, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = SS_OK;
-  for (int row = 0; row < row_count && status == SS_OK; row++) {
-    status = add_row(own, row, json, error);
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const estimating *own = context;
+  for (int row = 0; row < row_count; row++) {
+    SS_TRY(add_row(own, row, json, error));
   }
-  status = status ? status : ss_json_add_float(json, "scale", own->depth.scale, error);
-  status = status ? status : ss_dense_comparison_json(&own->compare, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+  SS_TRY(ss_json_add_float(json, "scale", own->depth.scale, error));
+  return ss_dense_comparison_json(&own->compare, json, error);
 }
 
 static ss_status estimate(estimating *own, const ss_arguments *arguments, ss_error *error) {
@@ -94,7 +89,7 @@ static ss_status estimate(estimating *own, const ss_arguments *arguments, ss_err
     compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
-  return ss_arguments_has(arguments, "json") ? print_json(own, error) : SS_OK;
+  return ss_json_output(arguments, fill_json, own, error);
 }
 
 static int run(const ss_arguments *arguments) {

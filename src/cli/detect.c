@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/system.h"
 #include "cli/columns.h"
+#include "cli/json_output.h"
 #include "engine/ways_cache.h"
 #include "eval/detection_sheet.h"
 #include "io/png.h"
@@ -15,9 +16,7 @@ static const ss_flag flags[] = {
     SS_COLUMN_FLAGS,
     {"finetune", 0, NULL, "train the backbone too (default: it is frozen, and the detector alone learns)"},
     {"sheet", 0, "FILE.png", "draw test pictures with their boxes, and with those that each network found"},
-    {"json", 0, NULL, "print one JSON object last on standard output"},
-    {"help", 'h', NULL, "this text"},
-    {0}};
+    SS_JSON_FLAGS};
 
 static const ss_option options[] = {
     {"epochs", SS_OPTION_INT, "20", "times each training picture is seen", 1, 100000, NULL},
@@ -233,7 +232,8 @@ static ss_status add_row(const comparison *compare, ss_column n, cJSON *json, ss
   return SS_OK;
 }
 
-static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const comparison *compare = context;
   cJSON *list = NULL;
   for (ss_column n = 0; n < SS_COLUMNS; n++) {
     SS_TRY(add_row(compare, n, json, error));
@@ -249,15 +249,6 @@ static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *err
   return ss_json_add_int(json, "test", compare->test.count, error);
 }
 
-static ss_status print_json(const comparison *compare, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(compare, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
-}
-
 static ss_status detect(const ss_arguments *arguments, comparison *compare, ss_error *error) {
   const char *sheet = ss_arguments_value(arguments, "sheet", NULL);
   SS_TRY(open_comparison(arguments, compare, error));
@@ -267,7 +258,7 @@ static ss_status detect(const ss_arguments *arguments, comparison *compare, ss_e
   }
   print_table(compare);
   print_classes(compare);
-  return ss_arguments_has(arguments, "json") ? print_json(compare, error) : SS_OK;
+  return ss_json_output(arguments, fill_json, compare, error);
 }
 
 static int run(const ss_arguments *arguments) {

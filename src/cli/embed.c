@@ -1,4 +1,5 @@
 /* selfsup embed RUN DATA -o FEATURES.npy */
+#include "cli/json_output.h"
 #include "cli/measure.h"
 #include "eval/embedding.h"
 #include "eval/embedding_projector.h"
@@ -22,45 +23,48 @@ static void tell(void *context, int64_t rows, int64_t count) {
   }
 }
 
-static ss_status embed(const ss_arguments *arguments, const ss_measurement *measurement, const char *path,
-                       ss_embedding_result *result, ss_error *error) {
+/* What was written, and where. */
+typedef struct written {
+  const char *path;
+  ss_embedding_result result;
+} written;
+
+static ss_status write_features(const ss_arguments *arguments, const ss_measurement *measurement, written *out,
+                                ss_error *error) {
   const ss_embedding_options how = {
       .features = measurement->features, .resume = ss_arguments_has(arguments, "resume"), .tell = tell};
   char *names = NULL;
-  SS_TRY(ss_embedding_names_path(path, &names, error));
-  ss_status status = ss_embed(measurement->model, measurement->source, &measurement->train, path, &how, result, error);
+  SS_TRY(ss_embedding_names_path(out->path, &names, error));
+  ss_status status =
+      ss_embed(measurement->model, measurement->source, &measurement->train, out->path, &how, &out->result, error);
   const char *folder = ss_arguments_value(arguments, "tensorboard", NULL);
   if (status == SS_OK && folder) {
-    status = ss_embedding_project(measurement->source, &measurement->train, path, folder, error);
+    status = ss_embedding_project(measurement->source, &measurement->train, out->path, folder, error);
   }
   if (status == SS_OK) {
-    printf("%lld pictures, %lld numbers each: %s, their names: %s\n", (long long)result->count, (long long)result->dim,
-           path, names);
+    printf("%lld pictures, %lld numbers each: %s, their names: %s\n", (long long)out->result.count,
+           (long long)out->result.dim, out->path, names);
   }
   free(names);
   return status;
 }
 
-static ss_status print_json(const ss_embedding_result *result, const char *path, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "features", path, error);
-  status = status ? status : ss_json_add_int(json, "count", result->count, error);
-  status = status ? status : ss_json_add_int(json, "dim", result->dim, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const written *of = context;
+  SS_TRY(ss_json_add_string(json, "features", of->path, error));
+  SS_TRY(ss_json_add_int(json, "count", of->result.count, error));
+  return ss_json_add_int(json, "dim", of->result.dim, error);
 }
 
-static ss_status start(const ss_arguments *arguments, const char *path, ss_error *error) {
+static ss_status embed(const ss_arguments *arguments, const char *path, ss_error *error) {
   ss_measurement measurement;
-  ss_embedding_result result;
+  written out = {.path = path};
   ss_status status = ss_measurement_open(arguments, false, &measurement, error);
   if (status == SS_OK) {
-    status = embed(arguments, &measurement, path, &result, error);
+    status = write_features(arguments, &measurement, &out, error);
   }
-  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
-    status = print_json(&result, path, error);
+  if (status == SS_OK) {
+    status = ss_json_output(arguments, fill_json, &out, error);
   }
   ss_measurement_close(&measurement);
   return status;
@@ -70,7 +74,7 @@ static int run(const ss_arguments *arguments) {
   ss_error error = {""};
   const char *path = ss_arguments_value(arguments, "out", NULL);
   return ss_complain(
-      path ? start(arguments, path, &error) : ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"),
+      path ? embed(arguments, path, &error) : ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"),
       &error);
 }
 

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/columns.h"
+#include "cli/json_output.h"
 #include "train/config.h"
 
 #include <math.h>
@@ -159,7 +160,8 @@ static void print_table(const comparison *compare) {
   printf("\n");
 }
 
-static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const comparison *compare = context;
   const ss_settings *settings = compare->measurement->settings;
   const ss_finetune_result *results = compare->results;
   const char *layer = frozen_layer(compare);
@@ -212,27 +214,12 @@ static ss_status write_network(const comparison *compare, const ss_model *tuned,
   return status;
 }
 
-static ss_status write_figures(const comparison *compare, const cJSON *json, ss_error *error) {
-  char *path = NULL;
-  SS_TRY(ss_path_join(&path, compare->out, "finetune.json", error));
-  const ss_status status = ss_json_write(path, json, error);
-  free(path);
-  return status;
-}
-
-static ss_status tell_results(const comparison *compare, bool wants_json, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(compare, json, error);
-  if (status == SS_OK && compare->out) {
-    status = write_figures(compare, json, error);
+static ss_status tell_results(const comparison *compare, const ss_arguments *arguments, ss_error *error) {
+  if (compare->out) {
+    SS_TRY(ss_json_output_write(compare->out, "finetune.json", fill_json, compare, error));
   }
-  if (status == SS_OK) {
-    print_table(compare);
-    status = wants_json ? ss_print_json(json, error) : SS_OK;
-  }
-  cJSON_Delete(json);
-  return status;
+  print_table(compare);
+  return ss_json_output(arguments, fill_json, compare, error);
 }
 
 /* ---- the command ---- */
@@ -274,7 +261,7 @@ static ss_status finetune(const ss_arguments *arguments, ss_measurement *measure
     status = tune_columns(&compare, error);
   }
   if (status == SS_OK) {
-    status = tell_results(&compare, ss_arguments_has(arguments, "json"), error);
+    status = tell_results(&compare, arguments, error);
   }
   ss_columns_close(&compare.columns);
   return status;

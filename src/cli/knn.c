@@ -1,5 +1,6 @@
 /* selfsup knn RUN DATA */
 #include "eval/knn.h"
+#include "cli/json_output.h"
 #include "cli/measure.h"
 
 #include <stdio.h>
@@ -10,20 +11,15 @@ static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with th
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
 
-static ss_status print(const ss_arguments *arguments, const ss_measurement *measurement, double top1, int k,
-                       ss_error *error) {
-  printf("k-NN on frozen features: %u training and %u test pictures, %d classes\n\n  k  top-1\n%3d %6.2f %%\n",
-         measurement->train.count, measurement->test.count, measurement->classes, k, top1);
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_float(json, "top1", top1, error);
-  status = status ? status : ss_json_add_int(json, "k", k, error);
-  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
-    status = ss_print_json(json, error);
-  }
-  status = status ? status : ss_measurement_keep(arguments, "knn.json", json, error);
-  cJSON_Delete(json);
-  return status;
+typedef struct result {
+  int k;
+  double top1;
+} result;
+
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const result *of = context;
+  SS_TRY(ss_json_add_float(json, "top1", of->top1, error));
+  return ss_json_add_int(json, "k", of->k, error);
 }
 
 static ss_status measure(const ss_arguments *arguments, const ss_measurement *measurement, ss_error *error) {
@@ -36,11 +32,16 @@ static ss_status measure(const ss_arguments *arguments, const ss_measurement *me
   ss_features train, test;
   const int last = SS_LAST_LAYER;
   SS_TRY(ss_measurement_features(measurement, measurement->model, &last, 1, &train, &test, error));
-  double top1 = 0.0;
-  const ss_status status = ss_knn(&train, &test, measurement->classes, &how, &top1, error);
+  result of = {.k = how.k};
+  const ss_status status = ss_knn(&train, &test, measurement->classes, &how, &of.top1, error);
   ss_features_free(&train);
   ss_features_free(&test);
-  return status == SS_OK ? print(arguments, measurement, top1, how.k, error) : status;
+  SS_TRY(status);
+  printf("k-NN on frozen features: %u training and %u test pictures, %d classes\n\n  k  top-1\n%3d %6.2f %%\n",
+         measurement->train.count, measurement->test.count, measurement->classes, of.k, of.top1);
+  SS_TRY(ss_json_output(arguments, fill_json, &of, error));
+  ss_json_output_keep(arguments, "knn.json", fill_json, &of);
+  return SS_OK;
 }
 
 static int run(const ss_arguments *arguments) {

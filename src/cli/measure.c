@@ -1,11 +1,9 @@
 #include "cli/measure.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/labels.h"
 #include "engine/ways_cache.h"
-#include "train/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,21 +135,5 @@ ss_status ss_print_json(const cJSON *json, ss_error *error) {
   SS_TRY(ss_json_print(json, false, &text, error));
   printf("%s\n", text);
   free(text);
-  return SS_OK;
-}
-
-ss_status ss_measurement_keep(const ss_arguments *arguments, const char *name, cJSON *json, ss_error *error) {
-  const char *run = arguments->operands[0];
-  if (!ss_run_exists(run)) {
-    return SS_OK;
-  }
-  char *path = NULL;
-  ss_error reason = {""};
-  SS_TRY(ss_json_add_string(json, "data", arguments->operands[1], error));
-  SS_TRY(ss_run_path(run, name, &path, error));
-  if (ss_json_write(path, json, &reason) != SS_OK) {
-    fprintf(stderr, "not kept for a report: %s\n", reason.message);
-  }
-  free(path);
   return SS_OK;
 }

@@ -2,14 +2,11 @@
 #ifndef SS_CLI_MEASURE_H
 #define SS_CLI_MEASURE_H
 
-#include "cli/arguments.h"
+#include "cli/json_output.h"
 #include "features/features.h"
 
 /* Rows of these commands' tables of flags and of options. */
-#define SS_MEASURE_FLAGS                                                                                  \
-  {"json", 0, NULL, "print one JSON object last on standard output"}, {"help", 'h', NULL, "this text"}, { \
-    0                                                                                                     \
-  }
+#define SS_MEASURE_FLAGS SS_JSON_FLAGS
 #define SS_MEASURE_OPTIONS_BUT_BATCH                                                                             \
   {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL}, \
       {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},           \
@@ -56,10 +53,5 @@ ss_status ss_measurement_features(const ss_measurement *measurement, const ss_mo
 
 /* Prints the object on a line of its own. */
 ss_status ss_print_json(const cJSON *json, ss_error *error);
-
-/* Keeps what a command has found for `selfsup report`: the object, to which "data" is added, becomes RUN/NAME, whole or
- * not at all, where RUN is a run folder. A folder that cannot be written to is told on standard error, no more: what
- * was measured stands. */
-ss_status ss_measurement_keep(const ss_arguments *arguments, const char *name, cJSON *json, ss_error *error);
 
 #endif

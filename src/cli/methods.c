@@ -1,10 +1,9 @@
 /* selfsup methods [METHOD] */
-#include "cli/arguments.h"
+#include "cli/json_output.h"
 #include "methods/method.h"
 #include "train/config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const ss_flag flags[] = {{"json", 0, NULL, "print one JSON object"}, {"help", 'h', NULL, "this text"}, {0}};
@@ -87,25 +86,17 @@ static ss_status add_method(cJSON *list, const ss_method *method, ss_error *erro
   return add_options(json, method, error);
 }
 
-static ss_status print_json(const ss_method *only, ss_error *error) {
-  cJSON *json = NULL, *list = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_array(json, "methods", &list, error);
-  for (const ss_method *const *method = ss_methods(); *method && status == SS_OK; method++) {
+/* All methods, or the one that `context` is. */
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const ss_method *only = context;
+  cJSON *list = NULL;
+  SS_TRY(ss_json_add_array(json, "methods", &list, error));
+  for (const ss_method *const *method = ss_methods(); *method; method++) {
     if (!only || only == *method) {
-      status = add_method(list, *method, error);
+      SS_TRY(add_method(list, *method, error));
     }
   }
-  char *text = NULL;
-  if (status == SS_OK) {
-    status = ss_json_print(json, false, &text, error);
-  }
-  if (status == SS_OK) {
-    printf("%s\n", text);
-  }
-  free(text);
-  cJSON_Delete(json);
-  return status;
+  return SS_OK;
 }
 
 static int run(const ss_arguments *arguments) {
@@ -118,7 +109,7 @@ static int run(const ss_arguments *arguments) {
     }
   }
   if (ss_arguments_has(arguments, "json")) {
-    return ss_complain(print_json(only, &error), &error);
+    return ss_complain(ss_json_output(arguments, fill_json, only, &error), &error);
   }
   if (only) {
     print_method(only);

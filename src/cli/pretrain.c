@@ -1,14 +1,12 @@
 /* selfsup pretrain METHOD DATA */
-#include "cli/arguments.h"
+#include "cli/json_output.h"
 #include "cli/progress.h"
 #include "engine/ways_cache.h"
 #include "eval/watch.h"
 #include "train/trainer.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -116,12 +114,17 @@ static void default_out(const char *method, char out[256]) {
   snprintf(out, 256, "runs/%s-%s", method, date);
 }
 
-static ss_status add_number(cJSON *json, const char *key, double value, ss_error *error) {
-  return isnan(value) ? ss_json_add_null(json, key, error) : ss_json_add_float(json, key, value, error);
-}
+/* What came of a run. */
+typedef struct outcome {
+  const ss_config *config;
+  const char *out;
+  ss_train_result result;
+} outcome;
 
-static ss_status fill_json(cJSON *json, const ss_config *config, const ss_train_result *result, const char *out,
-                           ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const outcome *of = context;
+  const ss_config *config = of->config;
+  const ss_train_result *result = &of->result;
   const ss_score *score = &config->method->score;
   cJSON *pretext = NULL;
   SS_TRY(ss_json_add_string(json, "method", config->method->name, error));
@@ -132,31 +135,15 @@ static ss_status fill_json(cJSON *json, const ss_config *config, const ss_train_
   SS_TRY(ss_json_add_float(json, "images_per_s", result->images_per_s, error));
   SS_TRY(ss_json_add_float(json, "step_ms", result->step_ms, error));
   SS_TRY(ss_json_add_float(json, "data_wait_fraction", result->data_wait_fraction, error));
-  SS_TRY(add_number(json, "loss", result->loss, error));
+  SS_TRY(ss_json_add_float(json, "loss", result->loss, error));
   SS_TRY(ss_json_add_object(json, "pretext", &pretext, error));
-  SS_TRY(add_number(pretext, "score", result->score, error));
-  SS_TRY(add_number(pretext, "chance", result->chance, error));
+  SS_TRY(ss_json_add_float(pretext, "score", result->score, error));
+  SS_TRY(ss_json_add_float(pretext, "chance", result->chance, error));
   SS_TRY(ss_json_add_string(pretext, "what", score->what ? score->what : "none", error));
   SS_TRY(ss_json_add_string(pretext, "better", score->higher_is_better ? "higher" : "lower", error));
   SS_TRY(ss_json_add_float(json, "seconds", result->seconds, error));
   SS_TRY(ss_json_add_float(json, "peak_rss_mb", result->peak_rss_mb, error));
-  return ss_json_add_string(json, "run", out, error);
-}
-
-static ss_status print_json(const ss_config *config, const ss_train_result *result, const char *out, ss_error *error) {
-  cJSON *json = NULL;
-  char *text = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(json, config, result, out, error);
-  if (status == SS_OK) {
-    status = ss_json_print(json, false, &text, error);
-  }
-  if (status == SS_OK) {
-    printf("%s\n", text);
-  }
-  free(text);
-  cJSON_Delete(json);
-  return status;
+  return ss_json_add_string(json, "run", of->out, error);
 }
 
 static ss_status train(const ss_arguments *arguments, ss_config *config, ss_error *error) {
@@ -177,8 +164,8 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
     request.observer.note = note;
   }
   SS_TRY(ss_ways_cache_load(config->ways, error));
-  ss_train_result result;
-  const ss_status status = ss_train(&request, &result, error);
+  outcome of = {.config = config, .out = out};
+  const ss_status status = ss_train(&request, &of.result, error);
   ss_progress_end(&looking.display);
   if (looking.watch.watch) {
     ss_ways_cache_save(config->ways); /* the measurement has chosen kernels too */
@@ -186,9 +173,9 @@ static ss_status train(const ss_arguments *arguments, ss_config *config, ss_erro
   ss_run_watch_close(&looking.watch);
   SS_TRY(status);
   if (!quiet) {
-    fprintf(stderr, result.finished_before ? "the run was finished already: %s\n" : "done: %s\n", out);
+    fprintf(stderr, of.result.finished_before ? "the run was finished already: %s\n" : "done: %s\n", out);
   }
-  return ss_arguments_has(arguments, "json") ? print_json(config, &result, out, error) : SS_OK;
+  return ss_json_output(arguments, fill_json, &of, error);
 }
 
 static int run(const ss_arguments *arguments) {

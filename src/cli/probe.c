@@ -1,5 +1,6 @@
 /* selfsup probe RUN DATA */
 #include "cli/columns.h"
+#include "cli/json_output.h"
 #include "cli/probe_voc.h"
 #include "data/voc.h"
 #include "eval/linear.h"
@@ -142,7 +143,8 @@ static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss
   return ss_json_add_float(json, "supervised_top1", compare->results[SS_SUPERVISED][layer].top1, error);
 }
 
-static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const comparison *compare = context;
   cJSON *list = NULL;
   SS_TRY(ss_json_add_array(json, "layers", &list, error));
   for (int layer = 0; layer < compare->layer_count; layer++) {
@@ -152,20 +154,6 @@ static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *err
   SS_TRY(ss_json_add_int(json, "classes", compare->measurement->classes, error));
   SS_TRY(ss_json_add_int(json, "train", compare->measurement->train.count, error));
   return ss_json_add_int(json, "test", compare->measurement->test.count, error);
-}
-
-static ss_status hand_out(const comparison *compare, const ss_arguments *arguments, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(compare, json, error);
-  if (status == SS_OK && ss_arguments_has(arguments, "json")) {
-    status = ss_print_json(json, error);
-  }
-  if (status == SS_OK) {
-    status = ss_measurement_keep(arguments, "probe.json", json, error);
-  }
-  cJSON_Delete(json);
-  return status;
 }
 
 static ss_status probe(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
@@ -180,7 +168,10 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
   }
   if (status == SS_OK) {
     print_table(&compare);
-    status = hand_out(&compare, arguments, error);
+    status = ss_json_output(arguments, fill_json, &compare, error);
+  }
+  if (status == SS_OK) {
+    ss_json_output_keep(arguments, "probe.json", fill_json, &compare);
   }
   ss_columns_close(&compare.columns);
   return status;

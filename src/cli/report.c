@@ -1,7 +1,7 @@
 /* selfsup report RUN... */
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/measure.h"
+#include "cli/json_output.h"
 #include "cli/report_pictures.h"
 #include "cli/report_run.h"
 #include "engine/ways_cache.h"
@@ -15,9 +15,7 @@
 static const ss_flag flags[] = {{"out", 'o', "FILE.html", "the page (default: report.html in the first RUN)"},
                                 {"data", 0, "DATA", "show the runs on this data (default: what each was trained on)"},
                                 {"title", 0, "TEXT", "the page's heading (default: the runs' names)"},
-                                {"json", 0, NULL, "print one JSON object last on standard output"},
-                                {"help", 'h', NULL, "this text"},
-                                {0}};
+                                SS_JSON_FLAGS};
 
 static const ss_option options[] = {
     {"limit", SS_OPTION_INT, "1500", "pictures on the map, of the test part where there is one, classes in turn", 4,
@@ -150,15 +148,18 @@ static ss_status add_date(ss_report_page *report, ss_error *error) {
   return ss_pool_text(&report->pool, &report->made, error, "%s", date);
 }
 
-static ss_status print_json(const making *make, const char *path, size_t size, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "report", path, error);
-  status = status ? status : ss_json_add_int(json, "runs", make->report.run_count, error);
-  status = status ? status : ss_json_add_int(json, "bytes", (int64_t)size, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+/* What was written, and where. */
+typedef struct written {
+  const char *path;
+  int runs;
+  size_t size;
+} written;
+
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const written *of = context;
+  SS_TRY(ss_json_add_string(json, "report", of->path, error));
+  SS_TRY(ss_json_add_int(json, "runs", of->runs, error));
+  return ss_json_add_int(json, "bytes", (int64_t)of->size, error);
 }
 
 static ss_status write_page(const making *make, ss_error *error) {
@@ -174,7 +175,8 @@ static ss_status write_page(const making *make, ss_error *error) {
   status = status ? status : ss_file_write(path, page.data, page.length, SS_FILE_SYNCED, error);
   if (status == SS_OK) {
     printf("%s (%.1f MB)\n", path, (double)page.length / 1e6);
-    status = ss_arguments_has(make->arguments, "json") ? print_json(make, path, page.length, error) : SS_OK;
+    const written of = {path, make->report.run_count, page.length};
+    status = ss_json_output(make->arguments, fill_json, &of, error);
   }
   free(path);
   ss_text_free(&page);

@@ -102,7 +102,8 @@ static ss_status add_row(const segmenting *own, int row, cJSON *json, ss_error *
   return SS_OK;
 }
 
-static ss_status fill_json(const segmenting *own, cJSON *json, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const segmenting *own = context;
   cJSON *list = NULL;
   for (int row = 0; row < row_count; row++) {
     SS_TRY(add_row(own, row, json, error));
@@ -113,15 +114,6 @@ static ss_status fill_json(const segmenting *own, cJSON *json, ss_error *error) 
     SS_TRY(ss_json_add_string(list, NULL, class_name(own, label, number), error));
   }
   return ss_dense_comparison_json(&own->compare, json, error);
-}
-
-static ss_status print_json(const segmenting *own, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(own, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
 }
 
 static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_error *error) {
@@ -140,7 +132,7 @@ static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_erro
     compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
-  return ss_arguments_has(arguments, "json") ? print_json(own, error) : SS_OK;
+  return ss_json_output(arguments, fill_json, own, error);
 }
 
 static int run(const ss_arguments *arguments) {

@@ -1,7 +1,7 @@
 /* selfsup world images OUT */
 #include "world/world.h"
 #include "base/clock.h"
-#include "cli/measure.h"
+#include "cli/json_output.h"
 #include "io/png.h"
 #include "methods/sheet.h"
 
@@ -18,9 +18,7 @@ static const ss_flag flags[] = {
     {"seed", 0, "N", "another seed is another world; the test part has the next one (default 1)"},
     {"threads", 0, "N", "threads (default: the processors there are)"},
     {"sheet", 0, "FILE.png", "draw the first pictures on one sheet as well"},
-    {"json", 0, NULL, "print one JSON object last on standard output"},
-    {"help", 'h', NULL, "this text"},
-    {0}};
+    SS_JSON_FLAGS};
 
 static ss_status read_options(const ss_arguments *arguments, ss_world_options *options, ss_error *error) {
   const char *kind = arguments->operands[0];
@@ -50,20 +48,24 @@ static ss_status read_options(const ss_arguments *arguments, ss_world_options *o
                             error);
 }
 
-static ss_status print(const char *out, const ss_world_options *options, double seconds, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_string(json, "out", out, error);
-  status = status ? status : ss_json_add_int(json, "classes", ss_world_class_count(), error);
-  status = status ? status : ss_json_add_int(json, "train", options->count, error);
-  status = status ? status : ss_json_add_int(json, "test", ss_world_test_count(options->count), error);
-  status = status ? status : ss_json_add_int(json, "width", options->width, error);
-  status = status ? status : ss_json_add_int(json, "height", options->height, error);
-  status = status ? status : ss_json_add_int(json, "seed", (int64_t)options->seed, error);
-  status = status ? status : ss_json_add_float(json, "seconds", seconds, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+/* What was rendered, and where. */
+typedef struct rendered {
+  const char *out;
+  ss_world_options options;
+  double seconds;
+} rendered;
+
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const rendered *of = context;
+  const ss_world_options *options = &of->options;
+  SS_TRY(ss_json_add_string(json, "out", of->out, error));
+  SS_TRY(ss_json_add_int(json, "classes", ss_world_class_count(), error));
+  SS_TRY(ss_json_add_int(json, "train", options->count, error));
+  SS_TRY(ss_json_add_int(json, "test", ss_world_test_count(options->count), error));
+  SS_TRY(ss_json_add_int(json, "width", options->width, error));
+  SS_TRY(ss_json_add_int(json, "height", options->height, error));
+  SS_TRY(ss_json_add_int(json, "seed", (int64_t)options->seed, error));
+  return ss_json_add_float(json, "seconds", of->seconds, error);
 }
 
 /* The first pictures of the training part, whose classes come in turn. */
@@ -87,21 +89,20 @@ static ss_status draw(const char *path, const ss_world_options *options, ss_erro
 }
 
 static ss_status render(const ss_arguments *arguments, ss_error *error) {
-  const char *out = arguments->operands[1];
-  ss_world_options options;
-  SS_TRY(read_options(arguments, &options, error));
-  const int test = ss_world_test_count(options.count);
+  rendered of = {.out = arguments->operands[1]};
+  ss_world_options *options = &of.options;
+  SS_TRY(read_options(arguments, options, error));
   fprintf(stderr, "rendering %d training and %d test pictures of %d x %d pixels, with boxes, masks and depth\n",
-          options.count, test, options.width, options.height);
+          options->count, ss_world_test_count(options->count), options->width, options->height);
   const double start = ss_clock_seconds();
-  SS_TRY(ss_world_write_images(out, &options, error));
-  const double seconds = ss_clock_seconds() - start;
+  SS_TRY(ss_world_write_images(of.out, options, error));
+  of.seconds = ss_clock_seconds() - start;
   const char *sheet = ss_arguments_value(arguments, "sheet", NULL);
   if (sheet) {
-    SS_TRY(draw(sheet, &options, error));
+    SS_TRY(draw(sheet, options, error));
   }
-  fprintf(stderr, "done: %s (%d classes, %.1f s)\n", out, ss_world_class_count(), seconds);
-  return ss_arguments_has(arguments, "json") ? print(out, &options, seconds, error) : SS_OK;
+  fprintf(stderr, "done: %s (%d classes, %.1f s)\n", of.out, ss_world_class_count(), of.seconds);
+  return ss_json_output(arguments, fill_json, &of, error);
 }
 
 static int run(const ss_arguments *arguments) {
