@@ -3,11 +3,10 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/columns.h"
 #include "cli/json_output.h"
+#include "cli/score_table.h"
 #include "train/config.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +39,8 @@ typedef struct comparison {
   const char *out; /* NULL: nothing is written */
   ss_finetune_options how;
   ss_columns columns;
-  ss_finetune_result results[SS_COLUMNS]; /* NaN: not asked for */
-  ss_column now;                          /* for tell */
+  ss_score_table table; /* one row */
+  ss_column now;        /* for tell */
 } comparison;
 
 static const char *frozen_layer(const comparison *compare) {
@@ -131,9 +130,12 @@ static ss_status tune(comparison *compare, ss_model **tuned, ss_error *error) {
                                  .train = &measurement->train,
                                  .test = &measurement->test,
                                  .classes = measurement->classes};
-  ss_finetune_result *result = &compare->results[compare->now];
-  SS_TRY(ss_finetune(compare->columns.models[compare->now], &data, &compare->how, result, tuned, error));
-  fprintf(stderr, "%s: %.2f %%\n", ss_column_title(compare->now), result->top1);
+  ss_finetune_result result;
+  SS_TRY(ss_finetune(compare->columns.models[compare->now], &data, &compare->how, &result, tuned, error));
+  double *scores = compare->table.scores[compare->now][0];
+  scores[0] = result.top1;
+  scores[1] = result.top5;
+  fprintf(stderr, "%s: %.2f %%\n", ss_column_title(compare->now), result.top1);
   return SS_OK;
 }
 
@@ -141,29 +143,15 @@ static ss_status tune(comparison *compare, ss_model **tuned, ss_error *error) {
 
 static void print_table(const comparison *compare) {
   const ss_measurement *measurement = compare->measurement;
-  const bool frozen = *frozen_layer(compare) != '\0';
   printf("fine-tuning, %d epochs%s: %u training and %u test pictures, %d classes\n\n", compare->how.epochs,
          compare->how.reinitialise ? ", what follows the frozen layer drawn anew" : "", measurement->train.count,
          measurement->test.count, measurement->classes);
-  printf("%-10s", frozen ? "frozen to" : "trained");
-  for (int c = 0; c < SS_COLUMNS; c++) {
-    if (!isnan(compare->results[c].top1)) {
-      printf("  %10s  top-5", ss_column_title((ss_column)c));
-    }
-  }
-  printf("\n%-10s", frozen ? frozen_layer(compare) : "all");
-  for (int c = 0; c < SS_COLUMNS; c++) {
-    if (!isnan(compare->results[c].top1)) {
-      printf("  %10.2f %6.2f", compare->results[c].top1, compare->results[c].top5);
-    }
-  }
-  printf("\n");
+  ss_score_table_print(&compare->table);
 }
 
 static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   const comparison *compare = context;
   const ss_settings *settings = compare->measurement->settings;
-  const ss_finetune_result *results = compare->results;
   const char *layer = frozen_layer(compare);
   SS_TRY(ss_json_add_float(json, "labels", ss_settings_float(settings, "labels"), error));
   SS_TRY(*layer ? ss_json_add_string(json, "freeze_to", layer, error) : ss_json_add_null(json, "freeze_to", error));
@@ -173,12 +161,7 @@ static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   SS_TRY(ss_json_add_float(json, "lr", ss_settings_float(settings, "lr"), error));
   SS_TRY(ss_json_add_string(json, "precision", ss_settings_text(settings, "precision"), error));
   SS_TRY(ss_json_add_int(json, "seed", ss_settings_int(settings, "seed"), error));
-  SS_TRY(ss_json_add_float(json, "top1", results[SS_PRETRAINED].top1, error));
-  SS_TRY(ss_json_add_float(json, "top5", results[SS_PRETRAINED].top5, error));
-  SS_TRY(ss_json_add_float(json, "random_top1", results[SS_UNTRAINED].top1, error));
-  SS_TRY(ss_json_add_float(json, "random_top5", results[SS_UNTRAINED].top5, error));
-  SS_TRY(ss_json_add_float(json, "rescaled_top1", results[SS_RESCALED].top1, error));
-  SS_TRY(ss_json_add_float(json, "supervised_top1", results[SS_SUPERVISED].top1, error));
+  SS_TRY(ss_score_table_add_row(&compare->table, 0, json, error));
   SS_TRY(ss_json_add_int(json, "classes", compare->measurement->classes, error));
   SS_TRY(ss_json_add_int(json, "train", compare->measurement->train.count, error));
   return ss_json_add_int(json, "test", compare->measurement->test.count, error);
@@ -225,9 +208,10 @@ static ss_status tell_results(const comparison *compare, const ss_arguments *arg
 /* ---- the command ---- */
 
 static ss_status tune_columns(comparison *compare, ss_error *error) {
-  for (int c = 0; c < SS_COLUMNS; c++) {
-    compare->results[c] = (ss_finetune_result){NAN, NAN, NAN};
-  }
+  const char *layer = frozen_layer(compare);
+  compare->table =
+      (ss_score_table){.corner = *layer ? "frozen to" : "trained", .second = "top-5", .keys = {"top1", "top5"}};
+  ss_score_table_start(&compare->table, *layer ? layer : "all");
   for (int c = 0; c < SS_COLUMNS; c++) {
     if (!compare->columns.models[c]) {
       continue;
@@ -240,9 +224,7 @@ static ss_status tune_columns(comparison *compare, ss_error *error) {
     ss_model_free(tuned);
     SS_TRY(status);
   }
-  if (compare->columns.own_untrained) {
-    compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
-  }
+  ss_score_table_finish(&compare->table, &compare->columns);
   return SS_OK;
 }
 

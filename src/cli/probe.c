@@ -1,11 +1,10 @@
 /* selfsup probe RUN DATA */
-#include "cli/columns.h"
 #include "cli/json_output.h"
 #include "cli/probe_voc.h"
+#include "cli/score_table.h"
 #include "data/voc.h"
 #include "eval/linear.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,22 +24,8 @@ typedef struct comparison {
   const ss_measurement *measurement;
   ss_probe_options how;
   ss_columns columns;
-  ss_probe_result results[SS_COLUMNS][SS_MAX_LAYERS]; /* NaN: not asked for */
-  int layer_count;
-  bool all_layers;
-  const char *names[SS_MAX_LAYERS];
-  int best; /* layer */
+  ss_score_table table;
 } comparison;
-
-static ss_status find_layers(comparison *compare, ss_error *error) {
-  if (!compare->all_layers) {
-    compare->layer_count = 1;
-    compare->names[0] = "last";
-    return SS_OK;
-  }
-  SS_TRY(ss_feature_layers(compare->measurement->model, &compare->layer_count, compare->names, error));
-  return ss_columns_check_layers(&compare->columns, "compare --layers last", error);
-}
 
 static ss_status open_comparison(comparison *compare, const ss_arguments *arguments, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
@@ -49,29 +34,27 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
   if (strcmp(ss_settings_text(measurement->settings, "protocol"), "sgd") == 0) {
     compare->how.protocol = SS_PROBE_SGD;
   }
-  compare->all_layers = strcmp(ss_settings_text(measurement->settings, "layers"), "all") == 0;
   const ss_column_base base = ss_column_base_of(measurement);
-  SS_TRY(ss_columns_open(arguments, &base, compare->all_layers, &compare->columns, error));
-  return find_layers(compare, error);
+  return ss_score_table_open(arguments, measurement->settings, &base, &compare->columns, &compare->table, error);
 }
 
 /* Probes `count` layers from `first` on of one column. */
-static ss_status probe_layers(comparison *compare, int c, int first, int count, ss_error *error) {
+static ss_status probe_layers(comparison *compare, ss_column c, int first, int count, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
+  ss_score_table *table = &compare->table;
   ss_features train[SS_MAX_LAYERS], test[SS_MAX_LAYERS];
-  int layers[SS_MAX_LAYERS];
-  for (int k = 0; k < count; k++) {
-    layers[k] = compare->all_layers ? first + k : SS_LAST_LAYER;
-  }
-  SS_TRY(ss_measurement_features(measurement, compare->columns.models[c], layers, count, train, test, error));
+  SS_TRY(ss_measurement_features(measurement, compare->columns.models[c], table->layers + first, count, train, test,
+                                 error));
   ss_status status = SS_OK;
   for (int k = 0; k < count; k++) {
-    ss_probe_result *result = &compare->results[c][first + k];
+    ss_probe_result result;
     if (status == SS_OK) {
-      status = ss_probe_linear(&train[k], &test[k], measurement->classes, &compare->how, result, error);
+      status = ss_probe_linear(&train[k], &test[k], measurement->classes, &compare->how, &result, error);
     }
     if (status == SS_OK) {
-      fprintf(stderr, "%s, %s: %.2f %%\n", compare->names[first + k], ss_column_title((ss_column)c), result->top1);
+      table->scores[c][first + k][0] = result.top1;
+      table->scores[c][first + k][1] = result.top5;
+      fprintf(stderr, "%s, %s: %.2f %%\n", table->rows[first + k], ss_column_title(c), result.top1);
     }
     ss_features_free(&train[k]);
     ss_features_free(&test[k]);
@@ -79,29 +62,17 @@ static ss_status probe_layers(comparison *compare, int c, int first, int count, 
   return status;
 }
 
-static void find_best(comparison *compare) {
-  const ss_probe_result *results = compare->results[SS_PRETRAINED];
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    compare->best = results[layer].top1 > results[compare->best].top1 ? layer : compare->best;
-  }
-}
-
 static ss_status measure(comparison *compare, ss_error *error) {
   const ss_measurement *measurement = compare->measurement;
   const int most = ss_features_layers_at_once((uint64_t)measurement->train.count + measurement->test.count);
-  for (int c = 0; c < SS_COLUMNS; c++) {
-    for (int layer = 0; layer < compare->layer_count; layer++) {
-      compare->results[c][layer] = (ss_probe_result){NAN, NAN, NAN};
-    }
-    for (int first = 0; first < compare->layer_count && compare->columns.models[c]; first += most) {
-      const int left = compare->layer_count - first;
+  const int count = compare->table.row_count;
+  for (ss_column c = 0; c < SS_COLUMNS; c++) {
+    for (int first = 0; first < count && compare->columns.models[c]; first += most) {
+      const int left = count - first;
       SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
     }
   }
-  if (compare->columns.own_untrained) {
-    memcpy(compare->results[SS_UNTRAINED], compare->results[SS_PRETRAINED], sizeof compare->results[SS_PRETRAINED]);
-  }
-  find_best(compare);
+  ss_score_table_finish(&compare->table, &compare->columns);
   return SS_OK;
 }
 
@@ -111,53 +82,20 @@ static void print_table(const comparison *compare) {
   printf("linear probe, %s: %u training and %u test pictures, %d classes\n\n",
          sgd ? "sgd (batch norm, 30 epochs)" : "lbfgs (standardised features, 100 iterations)",
          measurement->train.count, measurement->test.count, measurement->classes);
-  bool shown[SS_COLUMNS];
-  printf("%-10s", "layer");
-  for (int c = 0; c < SS_COLUMNS; c++) {
-    shown[c] = !isnan(compare->results[c][0].top1);
-    if (shown[c]) {
-      printf("  %10s  top-5", ss_column_title((ss_column)c));
-    }
-  }
-  printf("\n");
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    printf("%-10s", compare->names[layer]);
-    for (int c = 0; c < SS_COLUMNS; c++) {
-      if (shown[c]) {
-        printf("  %10.2f %6.2f", compare->results[c][layer].top1, compare->results[c][layer].top5);
-      }
-    }
-    printf("%s\n", compare->layer_count > 1 && layer == compare->best ? "  best" : "");
-  }
-}
-
-static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_add_object(list, NULL, &json, error));
-  SS_TRY(ss_json_add_string(json, "name", compare->names[layer], error));
-  SS_TRY(ss_json_add_float(json, "top1", compare->results[SS_PRETRAINED][layer].top1, error));
-  SS_TRY(ss_json_add_float(json, "top5", compare->results[SS_PRETRAINED][layer].top5, error));
-  SS_TRY(ss_json_add_float(json, "random_top1", compare->results[SS_UNTRAINED][layer].top1, error));
-  SS_TRY(ss_json_add_float(json, "random_top5", compare->results[SS_UNTRAINED][layer].top5, error));
-  SS_TRY(ss_json_add_float(json, "rescaled_top1", compare->results[SS_RESCALED][layer].top1, error));
-  return ss_json_add_float(json, "supervised_top1", compare->results[SS_SUPERVISED][layer].top1, error);
+  ss_score_table_print(&compare->table);
 }
 
 static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   const comparison *compare = context;
-  cJSON *list = NULL;
-  SS_TRY(ss_json_add_array(json, "layers", &list, error));
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    SS_TRY(add_layer(compare, layer, list, error));
-  }
-  SS_TRY(ss_json_add_string(json, "best", compare->names[compare->best], error));
+  SS_TRY(ss_score_table_add_layers(&compare->table, json, error));
   SS_TRY(ss_json_add_int(json, "classes", compare->measurement->classes, error));
   SS_TRY(ss_json_add_int(json, "train", compare->measurement->train.count, error));
   return ss_json_add_int(json, "test", compare->measurement->test.count, error);
 }
 
 static ss_status probe(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
-  comparison compare = {.measurement = measurement};
+  comparison compare = {.measurement = measurement,
+                        .table = {.corner = "layer", .second = "top-5", .keys = {"top1", "top5"}}};
   const double labels = ss_settings_float(measurement->settings, "labels");
   ss_status status = labels < 1.0 ? ss_measurement_cut_labels(measurement, labels, error) : SS_OK;
   if (status == SS_OK) {
