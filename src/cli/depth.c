@@ -1,6 +1,5 @@
 /* selfsup depth RUN DATA */
 #include "cli/dense.h"
-#include "cli/measure.h"
 #include "eval/depth_task.h"
 
 #include <stdio.h>
@@ -32,7 +31,7 @@ static void take(void *context, ss_column network) {
 }
 
 static void print_table(const estimating *own) {
-  ss_dense_comparison_head(&own->compare, "depth");
+  ss_transfer_head(&own->compare.transfer, "depth");
   printf("%-10s  %8s  %8s  %8s  %9s  %8s  %8s  %8s\n", "", "abs rel", "RMSE (m)", "log10", "scale-inv", "d<1.25",
          "d<1.25^2", "d<1.25^3");
   for (int row = 0; row < row_count; row++) {
@@ -78,15 +77,15 @@ static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
 static ss_status estimate(estimating *own, const ss_arguments *arguments, ss_error *error) {
   ss_dense_comparison *compare = &own->compare;
   SS_TRY(ss_dense_comparison_open(arguments, SS_MAP_DEPTH, compare, error));
-  SS_TRY(ss_depth_start(&own->depth, ss_settings_float(compare->settings, "scale"), compare->train_values, error));
+  SS_TRY(ss_depth_start(&own->depth, ss_settings_float(compare->transfer.measurement.settings, "scale"),
+                        compare->train_values, error));
   own->rows[constant] = ss_depth_constant(&own->depth, compare->test_values);
   own->known[constant] = true;
   const ss_dense_task task = ss_depth_task(&own->depth);
   SS_TRY(ss_dense_comparison_run(compare, arguments, &task, take, own, error));
-  if (compare->columns.own_untrained) {
+  if (compare->transfer.columns.own_untrained) {
     own->rows[SS_UNTRAINED] = own->rows[SS_PRETRAINED];
     own->known[SS_UNTRAINED] = true;
-    compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
   return ss_json_output(arguments, fill_json, own, error);

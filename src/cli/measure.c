@@ -20,6 +20,15 @@ static void tell_bad(void *context, uint32_t sample, const char *message) {
   fprintf(stderr, "skipped: %s\n", message);
 }
 
+void ss_measurement_tell_split(const ss_measurement *measurement, const char *data, const char *what) {
+  const uint32_t train = measurement->train.count, test = measurement->test.count;
+  fprintf(stderr, "no test part in %s: every tenth %s is kept for testing, %u of %u\n", data, what, test, train + test);
+}
+
+ss_status ss_measurement_limit(ss_measurement *measurement, const ss_source *source, ss_error *error) {
+  return ss_subset_limit(source, &measurement->train, (uint32_t)ss_settings_int(measurement->settings, "limit"), error);
+}
+
 ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
   ss_subset_free(&out->train);
   const char *test = ss_arguments_value(arguments, "test", NULL);
@@ -35,8 +44,7 @@ ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measuremen
     bool split_made = false;
     SS_TRY(ss_subset_for_probe(out->source, &out->train, &out->test, &split_made, error));
     if (split_made) {
-      fprintf(stderr, "no test part in %s: every tenth picture of a class is kept for testing, %u of %u\n",
-              ss_source_path(out->source), out->test.count, out->train.count + out->test.count);
+      ss_measurement_tell_split(out, ss_source_path(out->source), "picture of a class");
     }
   }
   out->test_source = out->other ? out->other : out->source;
@@ -74,7 +82,7 @@ ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_m
   SS_TRY(ss_source_open(arguments->operands[1], &out->source, error));
   SS_TRY(labelled ? ss_measurement_take_parts(arguments, out, error)
                   : ss_subset_everything(out->source, &out->train, error));
-  return ss_subset_limit(out->source, &out->train, (uint32_t)ss_settings_int(out->settings, "limit"), error);
+  return ss_measurement_limit(out, out->source, error);
 }
 
 void ss_measurement_close(ss_measurement *measurement) {

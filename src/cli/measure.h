@@ -39,6 +39,10 @@ ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_m
 /* What `labelled` adds, for a measurement that was opened without: the training part in place of everything (of which
  * --limit then is still to be taken), the test part. SS_FAILED without labels. */
 ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
+/* Leaves as many of the training samples, which are of `source`, as --limit says. */
+ss_status ss_measurement_limit(ss_measurement *measurement, const ss_source *source, ss_error *error);
+/* Says on standard error that `data` had no test part and every tenth `what` ("picture") became one. */
+void ss_measurement_tell_split(const ss_measurement *measurement, const char *data, const char *what);
 /* The options and RUN alone, for a DATA that is opened otherwise. To be closed likewise. */
 ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
 void ss_measurement_close(ss_measurement *measurement);

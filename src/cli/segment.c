@@ -1,10 +1,8 @@
 /* selfsup segment RUN DATA */
 #include "base/memory.h"
 #include "cli/dense.h"
-#include "cli/measure.h"
 #include "eval/segmentation_task.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +24,7 @@ typedef struct result {
 typedef struct segmenting {
   ss_dense_comparison compare;
   ss_segmentation *segmentation;
-  int classes;
+  ss_class_names classes;
   result rows[row_count];
 } segmenting;
 
@@ -40,36 +38,12 @@ static void take(void *context, ss_column network) {
   own->rows[network].known = true;
 }
 
-/* The number where the class has no name. */
-static const char *class_name(const segmenting *own, int label, char text[16]) {
-  const char *name = ss_dense_set_class_name(own->compare.set, label);
-  snprintf(text, 16, "%d", label);
-  return name ? name : text;
-}
-
-static void print_classes(const segmenting *own) {
-  printf("\n%-14s", "IoU");
-  for (int row = 0; row < constant; row++) {
-    if (own->rows[row].known) {
-      printf("  %10s", row_name(row));
-    }
-  }
-  for (int label = 0; label < own->classes; label++) {
-    char number[16];
-    printf("\n%-14s", class_name(own, label, number));
-    for (int row = 0; row < constant; row++) {
-      if (own->rows[row].known && isnan(own->rows[row].iou[label])) {
-        printf("  %10s", "-");
-      } else if (own->rows[row].known) {
-        printf("  %10.2f", own->rows[row].iou[label]);
-      }
-    }
-  }
-  printf("\n");
+static const char *class_name(const void *set, int label) {
+  return ss_dense_set_class_name(set, label);
 }
 
 static void print_table(const segmenting *own) {
-  ss_dense_comparison_head(&own->compare, "semantic segmentation");
+  ss_transfer_head(&own->compare.transfer, "semantic segmentation");
   printf("%-10s  %8s  %14s  %13s\n", "", "mIoU", "pixel accuracy", "mean accuracy");
   for (int row = 0; row < row_count; row++) {
     const ss_segmentation_metrics *metrics = &own->rows[row].metrics;
@@ -78,7 +52,11 @@ static void print_table(const segmenting *own) {
              metrics->mean_accuracy);
     }
   }
-  print_classes(own);
+  const double *ious[SS_COLUMNS];
+  for (ss_column n = 0; n < SS_COLUMNS; n++) {
+    ious[n] = own->rows[n].known ? own->rows[n].iou : NULL;
+  }
+  ss_class_names_print(&own->classes, "IoU", ious);
 }
 
 static ss_status add_row(const segmenting *own, int row, cJSON *json, ss_error *error) {
@@ -96,7 +74,7 @@ static ss_status add_row(const segmenting *own, int row, cJSON *json, ss_error *
     SS_TRY(ss_json_add_float(object, "loss", own->compare.results[row].loss, error));
   }
   SS_TRY(ss_json_add_array(object, "iou", &list, error));
-  for (int label = 0; label < own->classes; label++) {
+  for (int label = 0; label < own->classes.count; label++) {
     SS_TRY(ss_json_add_float(list, NULL, of->iou[label], error));
   }
   return SS_OK;
@@ -104,32 +82,27 @@ static ss_status add_row(const segmenting *own, int row, cJSON *json, ss_error *
 
 static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   const segmenting *own = context;
-  cJSON *list = NULL;
   for (int row = 0; row < row_count; row++) {
     SS_TRY(add_row(own, row, json, error));
   }
-  SS_TRY(ss_json_add_array(json, "classes", &list, error));
-  for (int label = 0; label < own->classes; label++) {
-    char number[16];
-    SS_TRY(ss_json_add_string(list, NULL, class_name(own, label, number), error));
-  }
+  SS_TRY(ss_class_names_add(&own->classes, json, error));
   return ss_dense_comparison_json(&own->compare, json, error);
 }
 
 static ss_status segment(segmenting *own, const ss_arguments *arguments, ss_error *error) {
   ss_dense_comparison *compare = &own->compare;
   SS_TRY(ss_dense_comparison_open(arguments, SS_MAP_LABELS, compare, error));
-  own->classes = ss_dense_set_class_count(compare->set);
-  SS_TRY(ss_segmentation_new(compare->train_values, own->classes, &own->segmentation, error));
+  const int classes = ss_dense_set_class_count(compare->set);
+  own->classes = (ss_class_names){compare->set, classes, class_name};
+  SS_TRY(ss_segmentation_new(compare->train_values, classes, &own->segmentation, error));
   result *least = &own->rows[constant];
-  SS_TRY(ss_segmentation_constant(compare->train_values, compare->test_values, own->classes, &least->metrics,
-                                  least->iou, error));
+  SS_TRY(ss_segmentation_constant(compare->train_values, compare->test_values, classes, &least->metrics, least->iou,
+                                  error));
   least->known = true;
   const ss_dense_task task = ss_segmentation_task(own->segmentation);
   SS_TRY(ss_dense_comparison_run(compare, arguments, &task, take, own, error));
-  if (compare->columns.own_untrained) {
+  if (compare->transfer.columns.own_untrained) {
     own->rows[SS_UNTRAINED] = own->rows[SS_PRETRAINED];
-    compare->results[SS_UNTRAINED] = compare->results[SS_PRETRAINED];
   }
   print_table(own);
   return ss_json_output(arguments, fill_json, own, error);
