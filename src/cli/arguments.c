@@ -169,6 +169,11 @@ ss_status ss_arguments_apply(const ss_arguments *arguments, ss_settings *setting
   return SS_OK;
 }
 
+ss_status ss_arguments_settings(const ss_arguments *arguments, ss_settings **settings, ss_error *error) {
+  SS_TRY(ss_settings_new(arguments->command->options, NULL, settings, error));
+  return ss_arguments_apply(arguments, *settings, error);
+}
+
 /* One line of --help: the option in a column of its own, the help wrapped beside it. */
 static void print_option(const char *left, const char *help) {
   enum { column = 26, width = 80 };

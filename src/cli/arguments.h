@@ -52,6 +52,9 @@ ss_status ss_arguments_int(const ss_arguments *arguments, const char *name, int6
  */
 ss_status ss_arguments_apply(const ss_arguments *arguments, ss_settings *settings, ss_error *error);
 
+/* The command's options, as the command line sets them. */
+ss_status ss_arguments_settings(const ss_arguments *arguments, ss_settings **settings, ss_error *error);
+
 /* Prints --help of a command to standard output. */
 void ss_command_help(const ss_command *command);
 

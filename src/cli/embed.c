@@ -12,7 +12,7 @@ static const ss_flag flags[] = {
     {"resume", 0, NULL, "go on where a run that was stopped got to, to the same bytes; else begin"},
     {"tensorboard", 0, "FOLDER",
      "also write the features for TensorBoard's projector, into a run's folder or a new one"},
-    SS_MEASURE_FLAGS};
+    SS_JSON_FLAGS};
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
 
@@ -29,26 +29,6 @@ typedef struct written {
   ss_embedding_result result;
 } written;
 
-static ss_status write_features(const ss_arguments *arguments, const ss_measurement *measurement, written *out,
-                                ss_error *error) {
-  const ss_embedding_options how = {
-      .features = measurement->features, .resume = ss_arguments_has(arguments, "resume"), .tell = tell};
-  char *names = NULL;
-  SS_TRY(ss_embedding_names_path(out->path, &names, error));
-  ss_status status =
-      ss_embed(measurement->model, measurement->source, &measurement->train, out->path, &how, &out->result, error);
-  const char *folder = ss_arguments_value(arguments, "tensorboard", NULL);
-  if (status == SS_OK && folder) {
-    status = ss_embedding_project(measurement->source, &measurement->train, out->path, folder, error);
-  }
-  if (status == SS_OK) {
-    printf("%lld pictures, %lld numbers each: %s, their names: %s\n", (long long)out->result.count,
-           (long long)out->result.dim, out->path, names);
-  }
-  free(names);
-  return status;
-}
-
 static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   const written *of = context;
   SS_TRY(ss_json_add_string(json, "features", of->path, error));
@@ -56,26 +36,34 @@ static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   return ss_json_add_int(json, "dim", of->result.dim, error);
 }
 
-static ss_status embed(const ss_arguments *arguments, const char *path, ss_error *error) {
-  ss_measurement measurement;
-  written out = {.path = path};
-  ss_status status = ss_measurement_open(arguments, false, &measurement, error);
-  if (status == SS_OK) {
-    status = write_features(arguments, &measurement, &out, error);
+static ss_status embed(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
+  const ss_source *source = measurement->source;
+  const ss_subset *pictures = &measurement->train;
+  const ss_embedding_options how = {
+      .features = measurement->features, .resume = ss_arguments_has(arguments, "resume"), .tell = tell};
+  const char *folder = ss_arguments_value(arguments, "tensorboard", NULL);
+  written out = {.path = ss_arguments_value(arguments, "out", "")};
+  char *names = NULL;
+  SS_TRY(ss_embedding_names_path(out.path, &names, error));
+  ss_status status = ss_embed(measurement->model, source, pictures, out.path, &how, &out.result, error);
+  if (status == SS_OK && folder) {
+    status = ss_embedding_project(source, pictures, out.path, folder, error);
   }
   if (status == SS_OK) {
+    printf("%lld pictures, %lld numbers each: %s, their names: %s\n", (long long)out.result.count,
+           (long long)out.result.dim, out.path, names);
     status = ss_json_output(arguments, fill_json, &out, error);
   }
-  ss_measurement_close(&measurement);
+  free(names);
   return status;
 }
 
 static int run(const ss_arguments *arguments) {
   ss_error error = {""};
-  const char *path = ss_arguments_value(arguments, "out", NULL);
-  return ss_complain(
-      path ? embed(arguments, path, &error) : ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"),
-      &error);
+  if (!ss_arguments_has(arguments, "out")) {
+    return ss_complain(ss_fail(&error, SS_USAGE, "where to? embed needs -o FEATURES.npy"), &error);
+  }
+  return ss_measurement_run(arguments, false, embed);
 }
 
 const ss_command ss_command_embed = {

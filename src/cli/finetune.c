@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with the same classes"},
+static const ss_flag flags[] = {SS_TEST_FLAG,
                                 {"out", 'o', "FOLDER", "write the network there: backbone and whole classifier"},
                                 SS_COLUMN_FLAGS,
-                                SS_MEASURE_FLAGS};
+                                SS_JSON_FLAGS};
 
 static const ss_option options[] = {
     {"freeze-to", SS_OPTION_TEXT, "",
@@ -22,8 +22,7 @@ static const ss_option options[] = {
      NULL},
     {"reinit", SS_OPTION_BOOL, "1", "draw what follows the frozen layer anew, as the papers do; 0: start from RUN's", 0,
      0, NULL},
-    {"labels", SS_OPTION_FRACTION, "1", "share of each class's training pictures that is used, at least one", 0, 0,
-     NULL},
+    SS_LABELS_OPTION,
     {"epochs", SS_OPTION_INT, "30", "passes over the training pictures", 1, 1e6, NULL},
     {"batch", SS_OPTION_INT, "64", "pictures a step (less for small data, where it is not given)", 2, 65536, NULL},
     {"lr", SS_OPTION_FLOAT, "0.03", "learning rate; divided by 10 after one and after two thirds of the epochs", 0,
@@ -98,10 +97,7 @@ static ss_status configure(comparison *compare, ss_error *error) {
     return ss_fail(error, SS_FAILED, "fine-tuning needs at least two classes, and there is one: %s",
                    ss_source_path(measurement->source));
   }
-  const double labels = ss_settings_float(settings, "labels");
-  if (labels < 1.0) {
-    SS_TRY(ss_measurement_cut_labels(measurement, labels, error));
-  }
+  SS_TRY(ss_measurement_cut_labels(measurement, error));
   SS_TRY(ss_config_resolve_batch(settings, measurement->train.count, error));
   SS_TRY(ss_config_resolve_precision(settings, error));
   measurement->features.batch = 0; /* pictures that are only run through have a batch of their own */
@@ -250,14 +246,7 @@ static ss_status finetune(const ss_arguments *arguments, ss_measurement *measure
 }
 
 static int run(const ss_arguments *arguments) {
-  ss_error error = {""};
-  ss_measurement measurement;
-  ss_status status = ss_measurement_open(arguments, true, &measurement, &error);
-  if (status == SS_OK) {
-    status = finetune(arguments, &measurement, &error);
-  }
-  ss_measurement_close(&measurement);
-  return ss_complain(status, &error);
+  return ss_measurement_run(arguments, true, finetune);
 }
 
 const ss_command ss_command_finetune = {

@@ -5,9 +5,7 @@
 
 #include <stdio.h>
 
-static const ss_flag flags[] = {{"test", 0, "DATA", "test on other data, with the same classes"},
-                                {"k", 'k', "N", "neighbours that vote (default 20)"},
-                                SS_MEASURE_FLAGS};
+static const ss_flag flags[] = {SS_TEST_FLAG, {"k", 'k', "N", "neighbours that vote (default 20)"}, SS_JSON_FLAGS};
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
 
@@ -22,7 +20,7 @@ static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   return ss_json_add_int(json, "k", of->k, error);
 }
 
-static ss_status measure(const ss_arguments *arguments, const ss_measurement *measurement, ss_error *error) {
+static ss_status measure(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
   int64_t k = 0;
   SS_TRY(ss_arguments_int(arguments, "k", 1, 100000, 20, &k, error));
   ss_knn_options how = SS_KNN_DEFAULTS;
@@ -45,14 +43,7 @@ static ss_status measure(const ss_arguments *arguments, const ss_measurement *me
 }
 
 static int run(const ss_arguments *arguments) {
-  ss_error error = {""};
-  ss_measurement measurement;
-  ss_status status = ss_measurement_open(arguments, true, &measurement, &error);
-  if (status == SS_OK) {
-    status = measure(arguments, &measurement, &error);
-  }
-  ss_measurement_close(&measurement);
-  return ss_complain(status, &error);
+  return ss_measurement_run(arguments, true, measure);
 }
 
 const ss_command ss_command_knn = {

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static ss_status read_options(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
-  SS_TRY(ss_settings_new(arguments->command->options, NULL, &out->settings, error));
-  return ss_arguments_apply(arguments, out->settings, error);
+ss_status ss_ways_open(ss_ways **ways, ss_error *error) {
+  *ways = ss_ways_new();
+  return *ways ? ss_ways_cache_load(*ways, error) : ss_fail_memory(error, 1, "the kernels' choices");
 }
 
 static void tell_bad(void *context, uint32_t sample, const char *message) {
@@ -54,16 +54,12 @@ ss_status ss_measurement_take_parts(const ss_arguments *arguments, ss_measuremen
 
 ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measurement *out, ss_error *error) {
   memset(out, 0, sizeof *out);
-  SS_TRY(read_options(arguments, out, error));
+  SS_TRY(ss_arguments_settings(arguments, &out->settings, error));
   const ss_settings *settings = out->settings;
   const int size = (int)ss_settings_int(settings, "size");
   out->seed = (uint64_t)ss_settings_int(settings, "seed");
   SS_TRY(ss_model_open(arguments->operands[0], size, out->seed, &out->model, error));
-  out->ways = ss_ways_new();
-  if (!out->ways) {
-    return ss_fail_memory(error, 1, "the kernels' choices");
-  }
-  SS_TRY(ss_ways_cache_load(out->ways, error));
+  SS_TRY(ss_ways_open(&out->ways, error));
   out->features = (ss_feature_options){.size = size,
                                        .batch = (int)ss_settings_int(settings, "batch"),
                                        .threads = (int)ss_settings_int(settings, "threads"),
@@ -99,10 +95,23 @@ void ss_measurement_close(ss_measurement *measurement) {
   memset(measurement, 0, sizeof *measurement);
 }
 
-ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction, ss_error *error) {
+int ss_measurement_run(const ss_arguments *arguments, bool labelled, ss_measure measure) {
+  ss_error error = {""};
+  ss_measurement measurement;
+  ss_status status = ss_measurement_open(arguments, labelled, &measurement, &error);
+  status = status ? status : measure(arguments, &measurement, &error);
+  ss_measurement_close(&measurement);
+  return ss_complain(status, &error);
+}
+
+ss_status ss_measurement_cut_labels(ss_measurement *measurement, ss_error *error) {
+  const double fraction = ss_settings_float(measurement->settings, "labels");
   ss_subset *train = &measurement->train;
   int32_t *labels = NULL;
   bool *taken = NULL;
+  if (fraction >= 1.0) {
+    return SS_OK;
+  }
   ss_status status = ss_alloc((void **)&labels, train->count, sizeof *labels, "the labels", error);
   status = status ? status : ss_alloc((void **)&taken, train->count, sizeof *taken, "the labels", error);
   if (status == SS_OK) {

@@ -7,17 +7,29 @@
 
 /* Rows of these commands' tables of flags and of options. */
 #define SS_MEASURE_FLAGS SS_JSON_FLAGS
-#define SS_MEASURE_OPTIONS_BUT_BATCH                                                                             \
-  {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL}, \
-      {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},           \
-      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},            \
-      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},                                                   \
-      {"seed", SS_OPTION_INT, "0", "of untrained networks and of the classifier", 0, 1e15, NULL},                \
-      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {        \
-    0                                                                                                            \
+#define SS_TEST_FLAG \
+  { "test", 0, "DATA", "test on other data, with the same classes" }
+#define SS_LABELS_OPTION                                                                                           \
+  {                                                                                                                \
+    "labels", SS_OPTION_FRACTION, "1", "share of each class's training pictures that is used, at least one", 0, 0, \
+        NULL                                                                                                       \
   }
-#define SS_MEASURE_OPTIONS \
-  {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL}, SS_MEASURE_OPTIONS_BUT_BATCH
+#define SS_BATCH_OPTION \
+  { "batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL }
+#define SS_THREADS_OPTION \
+  { "threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL }
+#define SS_DEVICE_OPTION \
+  { "device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu" }
+#define SS_MAX_BAD_OPTION \
+  { "max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL }
+#define SS_MEASURE_OPTIONS_BUT_BATCH                                                                                   \
+  {"limit", SS_OPTION_INT, "0", "use that many training pictures only, classes in turn (0: all)", 0, 4e9, NULL},       \
+      {"size", SS_OPTION_INT, NULL, "pixels a side (default: as the run was trained)", 1, 4096, NULL},                 \
+      SS_THREADS_OPTION, SS_DEVICE_OPTION,                                                                             \
+      {"seed", SS_OPTION_INT, "0", "of untrained networks and of the classifier", 0, 1e15, NULL}, SS_MAX_BAD_OPTION, { \
+    0                                                                                                                  \
+  }
+#define SS_MEASURE_OPTIONS SS_BATCH_OPTION, SS_MEASURE_OPTIONS_BUT_BATCH
 
 /* A command line that has been acted upon. */
 typedef struct ss_measurement {
@@ -47,8 +59,16 @@ void ss_measurement_tell_split(const ss_measurement *measurement, const char *da
 ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measurement *out, ss_error *error);
 void ss_measurement_close(ss_measurement *measurement);
 
-/* Leaves `fraction` of each class's training samples, at least one, drawn by the seed; the order stays. */
-ss_status ss_measurement_cut_labels(ss_measurement *measurement, double fraction, ss_error *error);
+/* A command that measures, from opening (as ss_measurement_open) to closing: its exit status. */
+typedef ss_status (*ss_measure)(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error);
+int ss_measurement_run(const ss_arguments *arguments, bool labelled, ss_measure measure);
+
+/* The kernels' choices, with those that were kept. */
+ss_status ss_ways_open(ss_ways **ways, ss_error *error);
+
+/* Leaves the share of each class's training samples that --labels says, at least one, drawn by the seed; the order
+ * stays. */
+ss_status ss_measurement_cut_labels(ss_measurement *measurement, ss_error *error);
 
 /* The features of some layers (count) of `model`, of the training and of the test part: `train` and `test` (count). On
  * an error all are empty. */

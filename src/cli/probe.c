@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const ss_flag flags[] = {
-    {"test", 0, "DATA", "test on other data, with the same classes"}, SS_COLUMN_FLAGS, SS_MEASURE_FLAGS};
+static const ss_flag flags[] = {SS_TEST_FLAG, SS_COLUMN_FLAGS, SS_JSON_FLAGS};
 
 static const ss_option options[] = {
     {"layers", SS_OPTION_CHOICE, "last", "the averaged output, or every layer's map pooled to at most 9216 numbers", 0,
      0, "last|all"},
-    {"labels", SS_OPTION_FRACTION, "1", "share of each class's training pictures that is used, at least one", 0, 0,
-     NULL},
+    SS_LABELS_OPTION,
     {"protocol", SS_OPTION_CHOICE, "lbfgs",
      "lbfgs: 100 iterations on standardised features; sgd: the papers' 30 epochs", 0, 0, "lbfgs|sgd"},
     SS_MEASURE_OPTIONS};
@@ -96,8 +94,7 @@ static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
 static ss_status probe(const ss_arguments *arguments, ss_measurement *measurement, ss_error *error) {
   comparison compare = {.measurement = measurement,
                         .table = {.corner = "layer", .second = "top-5", .keys = {"top1", "top5"}}};
-  const double labels = ss_settings_float(measurement->settings, "labels");
-  ss_status status = labels < 1.0 ? ss_measurement_cut_labels(measurement, labels, error) : SS_OK;
+  ss_status status = ss_measurement_cut_labels(measurement, error);
   if (status == SS_OK) {
     status = open_comparison(&compare, arguments, error);
   }
@@ -117,16 +114,8 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
 
 static int run(const ss_arguments *arguments) {
   ss_error error = {""};
-  if (ss_voc_holds(arguments->operands[1])) {
-    return ss_complain(ss_probe_voc(arguments, &error), &error);
-  }
-  ss_measurement measurement;
-  ss_status status = ss_measurement_open(arguments, true, &measurement, &error);
-  if (status == SS_OK) {
-    status = probe(arguments, &measurement, &error);
-  }
-  ss_measurement_close(&measurement);
-  return ss_complain(status, &error);
+  return ss_voc_holds(arguments->operands[1]) ? ss_complain(ss_probe_voc(arguments, &error), &error)
+                                              : ss_measurement_run(arguments, true, probe);
 }
 
 const ss_command ss_command_probe = {

@@ -1,7 +1,7 @@
 /* selfsup report RUN... */
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/json_output.h"
+#include "cli/measure.h"
 #include "cli/report_pictures.h"
 #include "cli/report_run.h"
 #include "engine/ways_cache.h"
@@ -20,10 +20,10 @@ static const ss_flag flags[] = {{"out", 'o', "FILE.html", "the page (default: re
 static const ss_option options[] = {
     {"limit", SS_OPTION_INT, "1500", "pictures on the map, of the test part where there is one, classes in turn", 4,
      5000, NULL},
-    {"batch", SS_OPTION_INT, "256", "pictures at a time", 1, 65536, NULL},
-    {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},
+    SS_BATCH_OPTION,
+    SS_THREADS_OPTION,
     {"seed", SS_OPTION_INT, "0", "of the untrained network it is compared with", 0, 1e15, NULL},
-    {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL},
+    SS_MAX_BAD_OPTION,
     {0}};
 
 typedef struct making {
@@ -187,14 +187,9 @@ static ss_status make_report(making *make, ss_error *error) {
   ss_report_page *report = &make->report;
   report->title = ss_arguments_value(make->arguments, "title", NULL);
   report->version = SS_VERSION;
-  SS_TRY(ss_settings_new(options, NULL, &make->settings, error));
-  SS_TRY(ss_arguments_apply(make->arguments, make->settings, error));
+  SS_TRY(ss_arguments_settings(make->arguments, &make->settings, error));
   SS_TRY(read_runs(make, error));
-  make->ways = ss_ways_new();
-  if (!make->ways) {
-    return ss_fail_memory(error, 1, "the kernels' choices");
-  }
-  SS_TRY(ss_ways_cache_load(make->ways, error));
+  SS_TRY(ss_ways_open(&make->ways, error));
   SS_TRY(ss_alloc((void **)&make->albums, (size_t)report->run_count, sizeof *make->albums, "the report", error));
   SS_TRY(add_pictures(make, error));
   ss_ways_cache_save(make->ways);

@@ -19,13 +19,11 @@
   {                                                                                                                  \
     "weight-decay", SS_OPTION_FLOAT, "1e-4", "of AdamW", 0, 1, NULL                                                  \
   }
-#define SS_TRANSFER_LAST_OPTIONS(seeded)                                                                             \
-  {"min-scale", SS_OPTION_FLOAT, "0.5", "smallest share of a training picture's area that is shown", 0.01, 1, NULL}, \
-      {"limit", SS_OPTION_INT, "0", "use that many training pictures only (0: all)", 0, 4e9, NULL},                  \
-      {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},                \
-      {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"}, {"seed", SS_OPTION_INT, "0", seeded, 0, 1e15, NULL},  \
-      {"max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL}, {            \
-    0                                                                                                                \
+#define SS_TRANSFER_LAST_OPTIONS(seeded)                                                                               \
+  {"min-scale", SS_OPTION_FLOAT, "0.5", "smallest share of a training picture's area that is shown", 0.01, 1, NULL},   \
+      {"limit", SS_OPTION_INT, "0", "use that many training pictures only (0: all)", 0, 4e9, NULL}, SS_THREADS_OPTION, \
+      SS_DEVICE_OPTION, {"seed", SS_OPTION_INT, "0", seeded, 0, 1e15, NULL}, SS_MAX_BAD_OPTION, {                      \
+    0                                                                                                                  \
   }
 
 /* A command line that has been acted upon. The measurement has no source; its parts are the command's to fill in, its
