@@ -146,11 +146,3 @@ ss_status ss_measurement_features(const ss_measurement *measurement, const ss_mo
   }
   return status;
 }
-
-ss_status ss_print_json(const cJSON *json, ss_error *error) {
-  char *text = NULL;
-  SS_TRY(ss_json_print(json, false, &text, error));
-  printf("%s\n", text);
-  free(text);
-  return SS_OK;
-}

@@ -6,7 +6,6 @@
 #include "features/features.h"
 
 /* Rows of these commands' tables of flags and of options. */
-#define SS_MEASURE_FLAGS SS_JSON_FLAGS
 #define SS_TEST_FLAG \
   { "test", 0, "DATA", "test on other data, with the same classes" }
 #define SS_LABELS_OPTION                                                                                           \
@@ -74,8 +73,5 @@ ss_status ss_measurement_cut_labels(ss_measurement *measurement, ss_error *error
  * an error all are empty. */
 ss_status ss_measurement_features(const ss_measurement *measurement, const ss_model *model, const int *layers,
                                   int count, ss_features *train, ss_features *test, ss_error *error);
-
-/* Prints the object on a line of its own. */
-ss_status ss_print_json(const cJSON *json, ss_error *error);
 
 #endif

@@ -146,7 +146,8 @@ static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss
   return ss_json_add_float(json, "supervised_map", compare->results[SS_SUPERVISED][layer].voc07_ap50, error);
 }
 
-static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *error) {
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const comparison *compare = context;
   cJSON *list = NULL;
   SS_TRY(ss_json_add_array(json, "layers", &list, error));
   for (int layer = 0; layer < compare->layer_count; layer++) {
@@ -158,15 +159,6 @@ static ss_status fill_json(const comparison *compare, cJSON *json, ss_error *err
   return ss_json_add_int(json, "test", compare->test.count, error);
 }
 
-static ss_status print_json(const comparison *compare, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = fill_json(compare, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
-}
-
 ss_status ss_probe_voc(const ss_arguments *arguments, ss_error *error) {
   comparison *compare = NULL;
   SS_TRY(ss_alloc((void **)&compare, 1, sizeof *compare, "the probe", error));
@@ -174,7 +166,7 @@ ss_status ss_probe_voc(const ss_arguments *arguments, ss_error *error) {
   status = status ? status : measure(compare, error);
   if (status == SS_OK) {
     print_table(compare);
-    status = ss_arguments_has(arguments, "json") ? print_json(compare, error) : SS_OK;
+    status = ss_json_output(arguments, fill_json, compare, error);
   }
   ss_columns_close(&compare->columns);
   ss_subset_free(&compare->train);

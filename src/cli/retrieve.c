@@ -12,7 +12,7 @@ static const ss_flag flags[] = {
     {"query", 0, "FILE", "a picture, or a folder of them: list the pictures most like it"},
     {"k", 'k', "N", "pictures that are listed (default 5) and drawn (default 8) for a query"},
     {"sheet", 0, "FILE.png", "draw some queries, each with what was found for it"},
-    SS_MEASURE_FLAGS};
+    SS_JSON_FLAGS};
 
 static const ss_option options[] = {SS_MEASURE_OPTIONS};
 
@@ -183,15 +183,11 @@ static ss_status add_list(const retrieval *task, cJSON *json, ss_error *error) {
   return SS_OK;
 }
 
-static ss_status print_json(const retrieval *task, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_int(json, "queries", task->neighbours.queries, error);
-  status = status ? status : ss_json_add_int(json, "gallery", task->gallery.count, error);
-  status = status ? status : task->listed ? add_list(task, json, error) : add_recalls(task, json, error);
-  status = status ? status : ss_print_json(json, error);
-  cJSON_Delete(json);
-  return status;
+static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
+  const retrieval *task = context;
+  SS_TRY(ss_json_add_int(json, "queries", task->neighbours.queries, error));
+  SS_TRY(ss_json_add_int(json, "gallery", task->gallery.count, error));
+  return task->listed ? add_list(task, json, error) : add_recalls(task, json, error);
 }
 
 static ss_status retrieve(retrieval *task, ss_error *error) {
@@ -213,7 +209,7 @@ static ss_status retrieve(retrieval *task, ss_error *error) {
   if (sheet) {
     SS_TRY(draw(task, sheet, error));
   }
-  return ss_arguments_has(arguments, "json") ? print_json(task, error) : SS_OK;
+  return ss_json_output(arguments, fill_json, task, error);
 }
 
 static int run(const ss_arguments *arguments) {
