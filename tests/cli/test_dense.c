@@ -1,4 +1,4 @@
-/* The commands segment and depth: exit statuses, messages, their JSON and sheets. */
+/* The commands segment, depth and detect: exit statuses, messages, their JSON and sheets. */
 #include "support.h"
 
 #include "base/file.h"
@@ -71,6 +71,26 @@ static void test_finetuning(void **state) {
   cJSON_Delete(json);
 }
 
+/* Boxes are shared out as maps are, and the measured network is its own random row. */
+static void test_detect(void **state) {
+  (void)state;
+  support_expect("detect " NETWORK " 'world:images?n=24&size=16'" LITTLE "--channels 8 --sheet det.png --json", 0,
+                 "frozen backbone: 24 training and 12 test pictures, 16 px, 1 epochs of batch 16");
+  assert_non_null(strstr(support_output, "rescaled: epoch 1 of 1, loss "));
+  assert_null(strstr(support_output, "random: epoch"));
+  cJSON *json = support_last_line();
+  const cJSON *own = member(json, "pretrained"), *random = member(json, "random");
+  assert_int_equal(cJSON_GetArraySize(member(json, "classes")), 12);
+  assert_int_equal(cJSON_GetArraySize(member(own, "voc_ap50_of_class")), 12);
+  assert_true(support_number(own, "loss") == support_number(random, "loss"));
+  assert_true(support_number(own, "loss") != support_number(member(json, "rescaled"), "loss"));
+  assert_true(cJSON_IsNull(member(json, "supervised")) && support_number(json, "size") == 16);
+  cJSON_Delete(json);
+  char path[600];
+  snprintf(path, sizeof path, "%s/det.png", support_folder);
+  assert_true(ss_file_exists(path));
+}
+
 static void test_mistakes(void **state) {
   (void)state;
   support_expect("segment " NETWORK, 2, "RUN DATA");
@@ -80,10 +100,14 @@ static void test_mistakes(void **state) {
   support_expect("depth missing world", 1, "missing");
   support_expect("depth " NETWORK " world --skips 9", 2, "skips");
   support_expect("depth " NETWORK " world" LITTLE "--alone --sheet nowhere/x.png", 1, "nowhere");
+  /* Known before the first step. */
+  support_expect("detect " NETWORK " 'world:images?n=24&size=16'" LITTLE "--alone --sheet nowhere/x.png", 1, "nowhere");
+  assert_null(strstr(support_output, "epoch"));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_segment), cmocka_unit_test(test_depth),
-                                     cmocka_unit_test(test_finetuning), cmocka_unit_test(test_mistakes)};
+                                     cmocka_unit_test(test_finetuning), cmocka_unit_test(test_detect),
+                                     cmocka_unit_test(test_mistakes)};
   return cmocka_run_group_tests(tests, set_up, support_tear_down);
 }
