@@ -37,7 +37,8 @@ static ss_status open_comparison(comparison *compare, const ss_arguments *argume
 }
 
 /* Probes `count` layers from `first` on of one column. */
-static ss_status probe_layers(comparison *compare, ss_column c, int first, int count, ss_error *error) {
+static ss_status probe_layers(void *context, ss_column c, int first, int count, ss_error *error) {
+  comparison *compare = context;
   const ss_measurement *measurement = compare->measurement;
   ss_score_table *table = &compare->table;
   ss_features train[SS_MAX_LAYERS], test[SS_MAX_LAYERS];
@@ -58,20 +59,6 @@ static ss_status probe_layers(comparison *compare, ss_column c, int first, int c
     ss_features_free(&test[k]);
   }
   return status;
-}
-
-static ss_status measure(comparison *compare, ss_error *error) {
-  const ss_measurement *measurement = compare->measurement;
-  const int most = ss_features_layers_at_once((uint64_t)measurement->train.count + measurement->test.count);
-  const int count = compare->table.row_count;
-  for (ss_column c = 0; c < SS_COLUMNS; c++) {
-    for (int first = 0; first < count && compare->columns.models[c]; first += most) {
-      const int left = count - first;
-      SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
-    }
-  }
-  ss_score_table_finish(&compare->table, &compare->columns);
-  return SS_OK;
 }
 
 static void print_table(const comparison *compare) {
@@ -99,7 +86,8 @@ static ss_status probe(const ss_arguments *arguments, ss_measurement *measuremen
     status = open_comparison(&compare, arguments, error);
   }
   if (status == SS_OK) {
-    status = measure(&compare, error);
+    const uint64_t pictures = (uint64_t)measurement->train.count + measurement->test.count;
+    status = ss_score_table_measure(&compare.table, &compare.columns, pictures, probe_layers, &compare, error);
   }
   if (status == SS_OK) {
     print_table(&compare);

@@ -1,35 +1,19 @@
 #include "cli/probe_voc.h"
 
 #include "base/memory.h"
-#include "cli/columns.h"
+#include "cli/score_table.h"
 #include "eval/multi_label.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct comparison {
-  ss_measurement measurement; /* without data */
+  ss_measurement measurement; /* without a source */
   ss_box_set *set;
-  ss_subset train, test;
   ss_columns columns;
-  bool all_layers;
-  int layer_count;
-  const char *names[SS_MAX_LAYERS];
-  ss_detection_score results[SS_COLUMNS][SS_MAX_LAYERS]; /* NaN: not asked for */
-  int best;                                              /* layer */
+  ss_score_table table;
 } comparison;
-
-static ss_status find_layers(comparison *compare, ss_error *error) {
-  if (!compare->all_layers) {
-    compare->layer_count = 1;
-    compare->names[0] = "last";
-    return SS_OK;
-  }
-  SS_TRY(ss_feature_layers(compare->measurement.model, &compare->layer_count, compare->names, error));
-  return ss_columns_check_layers(&compare->columns, "compare --layers last", error);
-}
 
 /* What the papers' protocol for other data has and this one has not. */
 static ss_status check_options(const ss_arguments *arguments, const ss_settings *settings, ss_error *error) {
@@ -47,130 +31,74 @@ static ss_status open_comparison(const ss_arguments *arguments, comparison *comp
   SS_TRY(ss_measurement_open_model(arguments, measurement, error));
   SS_TRY(check_options(arguments, measurement->settings, error));
   SS_TRY(ss_box_set_open(arguments->operands[1], &compare->set, error));
-  SS_TRY(ss_box_set_parts(compare->set, &compare->train, &compare->test, error));
+  SS_TRY(ss_box_set_parts(compare->set, &measurement->train, &measurement->test, error));
   const ss_source *source = ss_box_set_source(compare->set);
-  const uint32_t limit = (uint32_t)ss_settings_int(measurement->settings, "limit");
-  SS_TRY(ss_subset_limit(source, &compare->train, limit, error));
-  compare->all_layers = strcmp(ss_settings_text(measurement->settings, "layers"), "all") == 0;
-  const ss_column_base base = {.model = measurement->model,
-                               .source = source,
-                               .train = &compare->train,
-                               .features = &measurement->features,
-                               .seed = measurement->seed};
-  SS_TRY(ss_columns_open(arguments, &base, compare->all_layers, &compare->columns, error));
-  return find_layers(compare, error);
+  SS_TRY(ss_measurement_limit(measurement, source, error));
+  ss_column_base base = ss_column_base_of(measurement);
+  base.source = source;
+  compare->table = (ss_score_table){.corner = "layer", .second = "area", .keys = {"map", "map_area"}};
+  return ss_score_table_open(arguments, measurement->settings, &base, &compare->columns, &compare->table, error);
 }
 
 /* Probes `count` layers from `first` on of one column. */
-static ss_status probe_layers(comparison *compare, ss_column c, int first, int count, ss_error *error) {
+static ss_status probe_layers(void *context, ss_column c, int first, int count, ss_error *error) {
+  comparison *compare = context;
+  ss_score_table *table = &compare->table;
   const ss_measurement *measurement = &compare->measurement;
+  const ss_subset *train = &measurement->train, *test = &measurement->test;
   const ss_probe_options how = {
       .threads = measurement->features.threads, .seed = measurement->seed, .ways = measurement->ways};
   const ss_model *model = compare->columns.models[c];
   const ss_source *source = ss_box_set_source(compare->set);
   const ss_feature_options *options = &measurement->features;
-  ss_features train[SS_MAX_LAYERS] = {0}, test[SS_MAX_LAYERS] = {0};
-  int layers[SS_MAX_LAYERS];
+  const int *layers = table->layers + first;
+  ss_features learned[SS_MAX_LAYERS] = {0}, tested[SS_MAX_LAYERS] = {0};
+  ss_status status = ss_features_extract_layers(model, source, train, options, layers, count, learned, error);
+  status = status ? status : ss_features_extract_layers(model, source, test, options, layers, count, tested, error);
   for (int k = 0; k < count; k++) {
-    layers[k] = compare->all_layers ? first + k : SS_LAST_LAYER;
-  }
-  ss_status status = ss_features_extract_layers(model, source, &compare->train, options, layers, count, train, error);
-  status =
-      status ? status : ss_features_extract_layers(model, source, &compare->test, options, layers, count, test, error);
-  for (int k = 0; k < count; k++) {
-    ss_detection_score *result = &compare->results[c][first + k];
-    status = status ? status
-                    : ss_multi_label_probe(compare->set, &compare->train, &train[k], &compare->test, &test[k], &how,
-                                           result, NULL, error);
+    ss_detection_score result;
+    status = status
+                 ? status
+                 : ss_multi_label_probe(compare->set, train, &learned[k], test, &tested[k], &how, &result, NULL, error);
     if (status == SS_OK) {
-      fprintf(stderr, "%s, %s: mAP %.2f %%\n", compare->names[first + k], ss_column_title(c), result->voc07_ap50);
+      table->scores[c][first + k][0] = result.voc07_ap50;
+      table->scores[c][first + k][1] = result.voc_ap50;
+      fprintf(stderr, "%s, %s: mAP %.2f %%\n", table->rows[first + k], ss_column_title(c), result.voc07_ap50);
     }
-    ss_features_free(&train[k]);
-    ss_features_free(&test[k]);
+    ss_features_free(&learned[k]);
+    ss_features_free(&tested[k]);
   }
   return status;
 }
 
-static ss_status measure(comparison *compare, ss_error *error) {
-  const int most = ss_features_layers_at_once((uint64_t)compare->train.count + compare->test.count);
-  for (ss_column c = 0; c < SS_COLUMNS; c++) {
-    for (int layer = 0; layer < compare->layer_count; layer++) {
-      compare->results[c][layer] = (ss_detection_score){NAN, NAN, NAN, NAN, NAN};
-    }
-    for (int first = 0; first < compare->layer_count && compare->columns.models[c]; first += most) {
-      const int left = compare->layer_count - first;
-      SS_TRY(probe_layers(compare, c, first, left < most ? left : most, error));
-    }
-  }
-  if (compare->columns.own_untrained) {
-    memcpy(compare->results[SS_UNTRAINED], compare->results[SS_PRETRAINED], sizeof compare->results[SS_PRETRAINED]);
-  }
-  const ss_detection_score *own = compare->results[SS_PRETRAINED];
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    compare->best = own[layer].voc07_ap50 > own[compare->best].voc07_ap50 ? layer : compare->best;
-  }
-  return SS_OK;
-}
-
 static void print_table(const comparison *compare) {
+  const ss_measurement *measurement = &compare->measurement;
   printf("multi-label classification, mAP (11 points, area): %u training and %u test pictures, %d classes\n\n",
-         compare->train.count, compare->test.count, ss_box_set_class_count(compare->set));
-  printf("%-10s", "layer");
-  for (ss_column c = 0; c < SS_COLUMNS; c++) {
-    if (!isnan(compare->results[c][0].voc07_ap50)) {
-      printf("  %10s   area", ss_column_title(c));
-    }
-  }
-  printf("\n");
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    printf("%-10s", compare->names[layer]);
-    for (ss_column c = 0; c < SS_COLUMNS; c++) {
-      const ss_detection_score *result = &compare->results[c][layer];
-      if (!isnan(compare->results[c][0].voc07_ap50)) {
-        printf("  %10.2f %6.2f", result->voc07_ap50, result->voc_ap50);
-      }
-    }
-    printf("%s\n", compare->layer_count > 1 && layer == compare->best ? "  best" : "");
-  }
-}
-
-static ss_status add_layer(const comparison *compare, int layer, cJSON *list, ss_error *error) {
-  cJSON *json = NULL;
-  SS_TRY(ss_json_add_object(list, NULL, &json, error));
-  SS_TRY(ss_json_add_string(json, "name", compare->names[layer], error));
-  SS_TRY(ss_json_add_float(json, "map", compare->results[SS_PRETRAINED][layer].voc07_ap50, error));
-  SS_TRY(ss_json_add_float(json, "map_area", compare->results[SS_PRETRAINED][layer].voc_ap50, error));
-  SS_TRY(ss_json_add_float(json, "random_map", compare->results[SS_UNTRAINED][layer].voc07_ap50, error));
-  SS_TRY(ss_json_add_float(json, "random_map_area", compare->results[SS_UNTRAINED][layer].voc_ap50, error));
-  SS_TRY(ss_json_add_float(json, "rescaled_map", compare->results[SS_RESCALED][layer].voc07_ap50, error));
-  return ss_json_add_float(json, "supervised_map", compare->results[SS_SUPERVISED][layer].voc07_ap50, error);
+         measurement->train.count, measurement->test.count, ss_box_set_class_count(compare->set));
+  ss_score_table_print(&compare->table);
 }
 
 static ss_status fill_json(const void *context, cJSON *json, ss_error *error) {
   const comparison *compare = context;
-  cJSON *list = NULL;
-  SS_TRY(ss_json_add_array(json, "layers", &list, error));
-  for (int layer = 0; layer < compare->layer_count; layer++) {
-    SS_TRY(add_layer(compare, layer, list, error));
-  }
-  SS_TRY(ss_json_add_string(json, "best", compare->names[compare->best], error));
+  SS_TRY(ss_score_table_add_layers(&compare->table, json, error));
   SS_TRY(ss_json_add_int(json, "classes", ss_box_set_class_count(compare->set), error));
-  SS_TRY(ss_json_add_int(json, "train", compare->train.count, error));
-  return ss_json_add_int(json, "test", compare->test.count, error);
+  SS_TRY(ss_json_add_int(json, "train", compare->measurement.train.count, error));
+  return ss_json_add_int(json, "test", compare->measurement.test.count, error);
 }
 
 ss_status ss_probe_voc(const ss_arguments *arguments, ss_error *error) {
   comparison *compare = NULL;
   SS_TRY(ss_alloc((void **)&compare, 1, sizeof *compare, "the probe", error));
   ss_status status = open_comparison(arguments, compare, error);
-  status = status ? status : measure(compare, error);
+  if (status == SS_OK) {
+    const uint64_t pictures = (uint64_t)compare->measurement.train.count + compare->measurement.test.count;
+    status = ss_score_table_measure(&compare->table, &compare->columns, pictures, probe_layers, compare, error);
+  }
   if (status == SS_OK) {
     print_table(compare);
     status = ss_json_output(arguments, fill_json, compare, error);
   }
   ss_columns_close(&compare->columns);
-  ss_subset_free(&compare->train);
-  ss_subset_free(&compare->test);
   ss_box_set_close(compare->set);
   ss_measurement_close(&compare->measurement);
   free(compare);

@@ -42,6 +42,19 @@ void ss_score_table_finish(ss_score_table *table, const ss_columns *columns) {
   }
 }
 
+ss_status ss_score_table_measure(ss_score_table *table, const ss_columns *columns, uint64_t pictures,
+                                 ss_score_layers score, void *context, ss_error *error) {
+  const int most = ss_features_layers_at_once(pictures);
+  for (ss_column c = 0; c < SS_COLUMNS; c++) {
+    for (int first = 0; first < table->row_count && columns->models[c]; first += most) {
+      const int left = table->row_count - first;
+      SS_TRY(score(context, c, first, left < most ? left : most, error));
+    }
+  }
+  ss_score_table_finish(table, columns);
+  return SS_OK;
+}
+
 static bool is_shown(const ss_score_table *table, ss_column column) {
   return !isnan(table->scores[column][0][0]);
 }

@@ -23,6 +23,11 @@ void ss_score_table_start(ss_score_table *table, const char *row);
 ss_status ss_score_table_open(const ss_arguments *arguments, const ss_settings *settings, const ss_column_base *base,
                               ss_columns *columns, ss_score_table *table, ss_error *error);
 
+/* Scores `count` layers from row `first` on of one column, a network. */
+typedef ss_status (*ss_score_layers)(void *context, ss_column column, int first, int count, ss_error *error);
+/* Has all networks scored, as many layers at once as fit into memory for `pictures`, and finishes the table. */
+ss_status ss_score_table_measure(ss_score_table *table, const ss_columns *columns, uint64_t pictures,
+                                 ss_score_layers score, void *context, ss_error *error);
 /* When all is measured: what stands in two columns, and the best row. */
 void ss_score_table_finish(ss_score_table *table, const ss_columns *columns);
 
