@@ -35,9 +35,8 @@ typedef struct ss_transfer {
   float rate;
 } ss_transfer;
 
-/* Reads the options and opens RUN; that --sheet can be written is known before the first step. `frozen_rate`: default
- * of
- * --lr for a frozen backbone. To be closed whatever the outcome. */
+/* Reads the options and opens RUN; that --sheet can be written is known before the first step. `frozen_rate` is the
+ * default of --lr for a frozen backbone. To be closed whatever the outcome. */
 ss_status ss_transfer_open(const ss_arguments *arguments, double frozen_rate, ss_transfer *out, ss_error *error);
 /* Opens what RUN is compared with, once there is DATA, of which `source` is. */
 ss_status ss_transfer_open_columns(const ss_arguments *arguments, const ss_source *source, ss_transfer *out,
