@@ -33,7 +33,7 @@ seconds() {
 }
 
 theirs() { # ARCH SIZE BATCH PRECISION -> images/s
-  local best flags
+  local flags
   for flags in "" $([ "$compile" = 0 ] || echo --compile); do
     # shellcheck disable=SC2086
     "$peers" "$peer_scripts/bench_step.py" --arch "$1" --size "$2" --batch "$3" --only "$4" --threads "$threads" $flags |
