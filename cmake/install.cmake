@@ -74,7 +74,8 @@ if(TARGET selfsup AND NOT SS_SANITIZE AND NOT SS_FUZZ)
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/make-man.sh $<TARGET_FILE:selfsup> ${man} ${PROJECT_VERSION}
     COMMAND ${CMAKE_SOURCE_DIR}/scripts/make-completions.sh $<TARGET_FILE:selfsup> ${completions}
     COMMAND ${CMAKE_COMMAND} -E touch ${stamp}
-    DEPENDS selfsup ${CMAKE_SOURCE_DIR}/scripts/make-man.sh ${CMAKE_SOURCE_DIR}/scripts/method-page.awk
+    DEPENDS selfsup ${CMAKE_SOURCE_DIR}/scripts/make-man.sh ${CMAKE_SOURCE_DIR}/scripts/roff.awk
+            ${CMAKE_SOURCE_DIR}/scripts/command-page.awk ${CMAKE_SOURCE_DIR}/scripts/method-page.awk
             ${CMAKE_SOURCE_DIR}/scripts/make-completions.sh ${CMAKE_SOURCE_DIR}/scripts/commands.sh
     VERBATIM)
   add_custom_target(help_files ALL DEPENDS ${stamp})

@@ -1,15 +1,6 @@
 # A method's man page, of what `selfsup methods NAME` prints: "NAME: summary", the paper, "Options" and "Recipes" with an indented
-# entry a line (two blanks before the text), and lines "Heading: text" that go on indented. Variables: version.
-function escape(text) {
-  gsub(/\\/, "\\e", text)
-  gsub(/-/, "\\-", text)
-  sub(/^[.\047]/, "\\\\\\&&", text)
-  return text
-}
-function trim(text) {
-  gsub(/^ +| +$/, "", text)
-  return text
-}
+# entry a line (two blanks before the text), and lines "Heading: text" that go on indented. Variables: version. Behind
+# roff.awk.
 function head(text) { print ".SH " toupper(text) }
 
 NR == 1 {
