@@ -21,6 +21,18 @@ cp "$sheet" docs/pictures/rotation.png
   --set permutations=64 --out "$folder/jigsaw"
 for sheet in "$folder"/jigsaw/samples/*.png; do :; done
 cp "$sheet" docs/pictures/jigsaw.png
+
+# The upper half of a sheet; bench/protocols leaves the run in runs/protocols.
+if [ -d runs/protocols/rotation-0 ]; then
+  "$program" segment runs/protocols/rotation-0 'world:images?n=8000&size=64' --limit 2000 --sheet "$folder/segment.png"
+  python3 - "$folder" <<'END'
+import sys
+from PIL import Image
+picture = Image.open(sys.argv[1] + "/segment.png").convert("RGB").crop((0, 0, 712, 572))
+picture.quantize(128, dither=Image.Dither.NONE).save("docs/pictures/segmented.png", optimize=True)
+END
+fi
+
 # The upper part of a finished run's report on a screen, and its map on a phone: takes chromium, Python's websockets and
 # Pillow.
 if [ $# -gt 1 ]; then
