@@ -126,7 +126,7 @@ static ss_status run_steps(const network *net, ss_dense_pairs *pairs, ss_optimiz
                      (long long)step + 1, (double)options->rate);
     }
     const double rate = options->rate * pow(1.0 - (double)step / (double)steps, power);
-    ss_optimizer_step(optimizer, net->plan, (float)rate, 1);
+    SS_TRY(ss_optimizer_step(optimizer, net->plan, (float)rate, 1, error));
     sum += loss;
     if ((step + 1) % steps_per_epoch == 0) {
       const int epoch = (int)((step + 1) / steps_per_epoch);

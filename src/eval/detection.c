@@ -122,7 +122,7 @@ static ss_status run_steps(const network *net, ss_box_pairs *pairs, ss_optimizer
       return ss_fail(error, SS_FAILED, "the loss is %g at step %lld; choose a smaller --lr than %g", (double)loss,
                      (long long)step + 1, (double)options->rate);
     }
-    ss_optimizer_step(optimizer, net->plan, rate_at(options, step, steps), 1);
+    SS_TRY(ss_optimizer_step(optimizer, net->plan, rate_at(options, step, steps), 1, error));
     sum += loss;
     if ((step + 1) % steps_per_epoch == 0) {
       *last_loss = sum / (double)steps_per_epoch;

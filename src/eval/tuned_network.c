@@ -99,6 +99,6 @@ ss_status ss_tuned_network_step(ss_tuned_network *network, float rate, double *l
   if (!isfinite(*loss)) {
     return ss_fail(error, SS_FAILED, "the loss became %f in fine-tuning; try a smaller --lr", *loss);
   }
-  ss_optimizer_step(network->optimizer, network->plan, rate, 1);
+  SS_TRY(ss_optimizer_step(network->optimizer, network->plan, rate, 1, error));
   return SS_OK;
 }

@@ -144,6 +144,7 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   const int64_t batch = ss_settings_int(config->settings, "batch");
   const int64_t per_epoch = (int64_t)session->train.count / batch / session->accumulate;
   session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
+  SS_TRY(ss_device_open(ss_settings_text(config->settings, "device"), &session->device, error));
   session->task = make_task(session, (int)batch);
   session->task.features = ss_session_features;
   session->task.features_context = session;
@@ -214,7 +215,8 @@ static ss_status record(const ss_session *session, const ss_task *task, bool tra
 }
 
 static ss_status plan(const ss_session *session, ss_recorded *recorded, ss_error *error) {
-  const ss_plan_options options = {.threads = (int)ss_settings_int(session->config->settings, "threads"),
+  const ss_plan_options options = {.device = session->device,
+                                   .threads = (int)ss_settings_int(session->config->settings, "threads"),
                                    .ways = session->config->ways,
                                    .recompute = ss_settings_bool(session->config->settings, "recompute")};
   return ss_plan_new(recorded->graph, &options, &recorded->plan, error);

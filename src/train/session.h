@@ -40,6 +40,7 @@ typedef struct ss_session {
   bool held_out;   /* held was taken from the training part */
   ss_task task, held_task;
   bool configured;
+  const ss_device *device;
   ss_parameters *parameters;
   ss_recorded players[SS_MAX_PLAYERS];
   ss_optimizer *optimizers[SS_MAX_PLAYERS];

@@ -23,7 +23,7 @@ static ss_status step(ss_session *session, const ss_batch *batch, uint64_t index
     ss_phase_end(&profile->phases[SS_PHASE_FILL], begin);
     SS_TRY(ss_plan_run(player->plan, index, error));
     begin = ss_clock_seconds();
-    ss_optimizer_step(session->optimizers[p], player->plan, 1e-8f, 1);
+    SS_TRY(ss_optimizer_step(session->optimizers[p], player->plan, 1e-8f, 1, error));
     ss_phase_end(&profile->phases[SS_PHASE_UPDATE], begin);
   }
   return SS_OK;

@@ -54,6 +54,13 @@ void support_run(ss_plan *plan) {
   }
 }
 
+void support_settle(ss_parameters *parameters) {
+  ss_error error = {{0}};
+  if (ss_parameters_settle(parameters, &error) != SS_OK) {
+    fail_msg("not settled: %s", error.message);
+  }
+}
+
 float *support_read(const ss_plan *plan, const ss_tensor *tensor) {
   const int64_t count = ss_shape_count(ss_tensor_shape(tensor));
   const void *data = ss_plan_data(plan, tensor);
@@ -224,6 +231,7 @@ static void fill_inputs(const recorded *r, const support_case *test) {
 
 static double loss(const recorded *r) {
   support_run(r->plan);
+  support_settle(r->parameters);
   float *output = support_read(r->plan, r->output);
   double sum = 0.0;
   for (int64_t i = 0; i < r->output_count; i++) {
@@ -293,6 +301,7 @@ void support_check_gradient(const support_case *test, double tolerance) {
   fill_inputs(&r, test);
   move_parameters(&r, test);
   support_run(r.plan);
+  support_settle(r.parameters);
 
   /* all gradients are read before anything is moved */
   const size_t parameters = ss_graph_gradient_count(r.graph);
@@ -391,6 +400,7 @@ void support_check_golden(const support_case *test, const char *golden_name, ss_
   }
   set_parameters(&r, golden);
   support_run(r.plan);
+  support_settle(r.parameters);
 
   float *output = support_read(r.plan, r.output);
   compare(test, golden, "output", output, r.output_count, tolerance);

@@ -71,5 +71,7 @@ float *support_read(const ss_plan *plan, const ss_tensor *tensor);
 /* Writes an input of one of these types. */
 void support_write(const ss_plan *plan, const ss_tensor *tensor, const float *values);
 void support_run(ss_plan *plan);
+/* Before parameters are read or written. */
+void support_settle(ss_parameters *parameters);
 
 #endif

@@ -1,7 +1,7 @@
 #include "engine/reduction.h"
 
 #include "engine/cpu/elements.h"
-#include "engine/cpu/walk.h"
+#include "engine/walk.h"
 #include "engine/kernel.h"
 
 #include <math.h>

@@ -1,0 +1,48 @@
+#include "engine/device.h"
+
+#include "engine/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if SS_CUDA
+#include "engine/cuda/context.h"
+#endif
+
+bool ss_device_has_cuda(void) {
+#if SS_CUDA
+  return true;
+#else
+  return false;
+#endif
+}
+
+ss_status ss_device_open(const char *name, const ss_device **out, ss_error *error) {
+  *out = NULL;
+  if (strcmp(name, "cpu") == 0) {
+    *out = ss_device_cpu();
+    return SS_OK;
+  }
+  if (strcmp(name, "cuda") != 0) {
+    return ss_fail(error, SS_USAGE, "there is no device %s; there are cpu and cuda", name);
+  }
+#if SS_CUDA
+  return ss_cuda_open(out, error);
+#else
+  return ss_fail(error, SS_FAILED, "this build has no CUDA; build where nvcc is (make CUDA=1), or use --device cpu");
+#endif
+}
+
+const char *ss_device_describe(const ss_device *device) {
+#if SS_CUDA
+  if (device && device->memory) {
+    return ss_cuda_describe();
+  }
+#endif
+  return device ? device->name : ss_device_cpu()->name;
+}
+
+ss_status ss_device_default(const ss_device **out, ss_error *error) {
+  const char *name = getenv("SELFSUP_DEVICE");
+  return ss_device_open(name && *name ? name : "cpu", out, error);
+}
