@@ -1,9 +1,6 @@
 /* What has no kernel on the GPU yet. Each line goes when its kernel comes. */
 #include "engine/cuda/context.h"
 
-const ss_kernel ss_cuda_reduce = {NULL, 0};
-const ss_kernel ss_cuda_reduce_max_backward = {NULL, 0};
-const ss_kernel ss_cuda_broadcast = {NULL, 0};
 const ss_kernel ss_cuda_reshape = {NULL, 0};
 const ss_kernel ss_cuda_slice = {NULL, 0};
 const ss_kernel ss_cuda_concatenate = {NULL, 0};
