@@ -42,7 +42,7 @@ static ss_status prepare(ss_step *step, ss_error *error) {
 template <class T, int WIDTH>
 __device__ static void find_shift(const T *x, const ss_stripes &of, const ss_stripe_place &place,
                                   float (&shift)[WIDTH]) {
-  const int64_t used = of.rows < rows_in_shift ? of.rows : rows_in_shift;
+  const int64_t used = of.rows < rows_in_shift ? of.rows : (int64_t)rows_in_shift;
   for (int v = 0; v < WIDTH; v++) {
     shift[v] = 0.0f;
   }
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(SS_CUDA_THREADS)
   float shift[WIDTH], sums[moment_sums][WIDTH] = {};
   find_shift(x, of, place, shift);
   int64_t at = place.at, rest = place.rows;
-  if (blockIdx.x == 0 && threadIdx.x < of.across && rest > 0) { /* the first stripe's are those of all */
+  if (blockIdx.x == 0 && (int)threadIdx.x < of.across && rest > 0) { /* the first stripe's are those of all */
     for (int v = 0; v < WIDTH; v++) {
       shifts[(int64_t)place.group * of.channels + place.channel + v] = shift[v];
     }
@@ -180,7 +180,7 @@ struct normalization {
 template <int ROWS, class T, int WIDTH>
 __device__ static __forceinline__ void normalize_rows(const normalization<T> &task, int64_t at, int64_t step,
                                                       const float (&columns)[column_count][WIDTH]) {
-  ss_pack<T, WIDTH> x[ROWS], residual[ROWS];
+  ss_pack<T, WIDTH> x[ROWS], residual[ROWS] = {};
   ss_stripe_read(task.x, at, step, x);
   if (task.residual) {
     ss_stripe_read(task.residual, at, step, residual);

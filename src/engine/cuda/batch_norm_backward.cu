@@ -44,7 +44,7 @@ __device__ static __forceinline__ unsigned kept_bits(const uint8_t *mask, int64_
 /* Some rows of it. */
 template <int ROWS, class T, int WIDTH>
 struct gradients {
-  ss_pack<T, WIDTH> first[ROWS], second[ROWS];
+  ss_pack<T, WIDTH> first[ROWS], second[ROWS] = {};
   unsigned kept[ROWS];
   bool twice;
 
