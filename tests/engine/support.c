@@ -180,6 +180,7 @@ static void record(recorded *r, const support_case *test, ss_dtype compute, cons
     }
   }
   r->plan = support_plan(r->graph);
+  support_settle(r->parameters); /* which are given other values before the first run */
 }
 
 static void release(recorded *r) {
