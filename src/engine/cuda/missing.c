@@ -29,4 +29,3 @@ const ss_kernel ss_cuda_cross_entropy_backward = {NULL, 0};
 const ss_kernel ss_cuda_element_loss = {NULL, 0};
 const ss_kernel ss_cuda_element_loss_backward = {NULL, 0};
 const ss_kernel ss_cuda_accuracy = {NULL, 0};
-const ss_device_sweeps ss_cuda_sweeps = {NULL, NULL};
