@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 10 };
+enum { MOST_STEPS = 10 };
+static int steps; /* fewer where the GPU is emulated, which is slow */
 
 static void skip_without_a_gpu(void) {
   const ss_device *device = NULL;
@@ -20,6 +21,7 @@ static void skip_without_a_gpu(void) {
     print_message("skipped: %s\n", error.message);
     skip();
   }
+  steps = strstr(ss_device_describe(device), "emulated") ? 4 : MOST_STEPS;
 }
 
 /* What some methods need to be quick, or to run at all, on small pictures. */
@@ -38,9 +40,11 @@ static const char *need_of(const char *method) {
 /* Trains on `device` into FOLDER/NAME, whose path is returned. */
 static char *train(const char *name, const char *method, const char *device, const char *pair, bool resume,
                    int64_t stop_after) {
-  char on[32], *out = support_path(support_home, name);
+  char on[32], length[32], *out = support_path(support_home, name);
   snprintf(on, sizeof on, "device=%s", device);
-  ss_config *config = support_config(method, support_data, "steps=10", on, "threads=1", NULL);
+  snprintf(length, sizeof length, "steps=%d", steps);
+  /* At larger rates so small a network is chaotic: a last bit's difference grows tenfold and more a step. */
+  ss_config *config = support_config(method, support_data, length, on, "lr=0.001", NULL);
   const char *pairs[] = {need_of(method), strcmp(method, "superres") == 0 ? "size=24" : NULL,
                          strcmp(method, "bow") == 0 ? "vocabulary=8" : NULL, pair};
   ss_error error = {""};
@@ -59,7 +63,7 @@ static char *train(const char *name, const char *method, const char *device, con
 }
 
 /* The losses of the run's steps; of all players where there are several. Returns how many. */
-static int losses_of(const char *out, double losses[2 * STEPS]) {
+static int losses_of(const char *out, double losses[2 * MOST_STEPS]) {
   char *path = support_path(out, "metrics.jsonl"), *text = NULL, *rest = NULL;
   size_t size = 0;
   int count = 0;
@@ -69,11 +73,11 @@ static int losses_of(const char *out, double losses[2 * STEPS]) {
     assert_non_null(json);
     const cJSON *players = cJSON_GetObjectItem(json, "player_losses");
     if (!players) {
-      assert_true(count < 2 * STEPS);
+      assert_true(count < 2 * MOST_STEPS);
       losses[count++] = cJSON_GetObjectItem(json, "loss")->valuedouble;
     }
     cJSON_ArrayForEach(player, players) {
-      assert_true(count < 2 * STEPS);
+      assert_true(count < 2 * MOST_STEPS);
       losses[count++] = player->valuedouble;
     }
     cJSON_Delete(json);
@@ -85,14 +89,14 @@ static int losses_of(const char *out, double losses[2 * STEPS]) {
 
 /* `tolerance`: of the loss. Returns the largest difference in shares of the loss. */
 static double compare(const char *method, const char *pair, double tolerance) {
-  double here[2 * STEPS], there[2 * STEPS], largest = 0.0;
-  char names[2][80];
-  snprintf(names[0], sizeof names[0], "cpu-%s", method);
-  snprintf(names[1], sizeof names[1], "cuda-%s", method);
+  double here[2 * MOST_STEPS], there[2 * MOST_STEPS], largest = 0.0;
+  char names[2][120];
+  snprintf(names[0], sizeof names[0], "cpu-%s-%s", method, pair ? pair : "");
+  snprintf(names[1], sizeof names[1], "cuda-%s-%s", method, pair ? pair : "");
   char *outs[2] = {train(names[0], method, "cpu", pair, false, 0), train(names[1], method, "cuda", pair, false, 0)};
   const int count = losses_of(outs[0], here);
   assert_int_equal(losses_of(outs[1], there), count);
-  assert_true(count >= STEPS);
+  assert_true(count >= steps);
   for (int i = 0; i < count; i++) {
     const double difference = fabs(here[i] - there[i]) / fmax(fabs(here[i]), 1e-3);
     largest = fmax(largest, difference);
@@ -110,7 +114,7 @@ static void first_losses_agree(void **state) {
   skip_without_a_gpu();
   for (const ss_method *const *method = ss_methods(); *method; method++) {
     if (!(*method)->untrained) {
-      const double off = compare((*method)->name, NULL, 1e-3);
+      const double off = compare((*method)->name, NULL, 1e-4);
       print_message("%s: within %.1e\n", (*method)->name, off);
     }
   }
@@ -144,7 +148,7 @@ static void repeats_and_resumes_to_the_same_bits(void **state) {
     }
     char *whole = train(names[0], methods[i], "cuda", NULL, false, 0);
     char *again = train(names[1], methods[i], "cuda", NULL, false, 0);
-    free(train(names[2], methods[i], "cuda", NULL, false, 4));
+    free(train(names[2], methods[i], "cuda", NULL, false, 2));
     char *parts = train(names[2], methods[i], "cuda", NULL, true, 0);
     support_same_file(whole, again, "checkpoint.safetensors");
     support_same_file(whole, parts, "checkpoint.safetensors");
@@ -159,12 +163,12 @@ static void repeats_and_resumes_to_the_same_bits(void **state) {
 static void a_run_changes_its_device(void **state) {
   (void)state;
   skip_without_a_gpu();
-  free(train("changes", "moco", "cpu", NULL, false, 5));
-  double losses[2 * STEPS], whole[2 * STEPS];
+  free(train("changes", "moco", "cpu", NULL, false, 2));
+  double losses[2 * MOST_STEPS], whole[2 * MOST_STEPS];
   char *changed = train("changes", "moco", "cuda", NULL, true, 0), *out = train("stays", "moco", "cpu", NULL, false, 0);
   assert_int_equal(losses_of(changed, losses), losses_of(out, whole));
-  for (int i = 0; i < STEPS; i++) {
-    assert_true(fabs(losses[i] - whole[i]) <= 1e-3 * fabs(whole[i]));
+  for (int i = 0; i < steps; i++) {
+    assert_true(fabs(losses[i] - whole[i]) <= 1e-4 * fabs(whole[i]));
   }
   free(changed);
   free(out);
