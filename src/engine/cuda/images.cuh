@@ -61,7 +61,7 @@ __device__ static __forceinline__ ss_place ss_place_at(const ss_places &places, 
  *   for (int64_t image = blockIdx.y; image < batch; image += gridDim.y) {
  *     for (uint32_t i = ss_first(); i < places.count; i += ss_stride()) { */
 static inline dim3 ss_blocks_of_images(const ss_places &places, int64_t batch) {
-  const int64_t most = 65535;
+  const int64_t most = 4096; /* keeps any GPU busy; CUDA would take 65,535 */
   return dim3(ss_blocks(places.count).x, (unsigned)(batch < most ? batch : most));
 }
 
