@@ -1,5 +1,5 @@
-/* Batch norm on the device that SELFSUP_DEVICE names against the processors: every output, in both types, in shapes
- * that are cut into many pieces. */
+/* Batch norm on the GPU against the processors: every output, in both types, in shapes that are cut into many pieces,
+ * with one gradient of y and with two. */
 #include "support.h"
 
 #include "base/random.h"
@@ -30,7 +30,7 @@ static const norm_case cases[] = {
     {"far from zero", {4, {16, 15, 15, 48}}, 1, .far = true},
 };
 
-enum { inputs = 4, most_results = 8 }; /* x, the residual, two gradients of y */
+enum { input_count = 4, most_results = 8 }; /* x, the residual, two gradients of y */
 
 typedef struct results {
   const char *names[most_results];
@@ -75,9 +75,9 @@ static results run(const ss_device *device, const norm_case *of, ss_dtype dtype)
   ss_parameters *parameters = ss_parameters_new(1);
   ss_graph *graph =
       ss_graph_new(parameters, &(ss_graph_options){.compute = dtype, .training = !of->evaluation, .seed = 1});
-  const char *names[inputs] = {"x", "residual", "first", "second"};
-  ss_tensor *in[inputs];
-  for (int i = 0; i < inputs; i++) {
+  const char *names[input_count] = {"x", "residual", "first", "second"};
+  ss_tensor *in[input_count];
+  for (int i = 0; i < input_count; i++) {
     in[i] = ss_graph_input(graph, names[i], dtype, of->shape);
   }
   ss_graph_want_gradient(graph, in[0]);
@@ -98,7 +98,7 @@ static results run(const ss_device *device, const norm_case *of, ss_dtype dtype)
     fail_msg("%s: %s", of->name, error.message);
   }
   fill_parameters(parameters);
-  for (int i = 0; i < inputs; i++) {
+  for (int i = 0; i < input_count; i++) {
     fill_input(plan, in[i], (uint64_t)i, i == 0 && of->far ? 500.0f : 0.0f);
   }
   support_run(plan);
@@ -164,18 +164,18 @@ static void release(results *of) {
   }
 }
 
-static void the_device_is_the_processors(void **state) {
+static void batch_norms(void **state) {
   (void)state;
   ss_error error = {{0}};
-  const ss_device *device = NULL;
-  assert_int_equal(ss_device_default(&device, &error), SS_OK);
-  if (!device->memory) {
-    skip(); /* it is the processors */
+  const ss_device *gpu = NULL;
+  if (ss_device_open("cuda", &gpu, &error) != SS_OK) {
+    print_message("%s\n", error.message);
+    skip();
   }
   const ss_dtype types[] = {SS_F32, SS_BF16};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     for (int t = 0; t < 2; t++) {
-      results expected = run(ss_device_cpu(), &cases[i], types[t]), got = run(device, &cases[i], types[t]);
+      results expected = run(ss_device_cpu(), &cases[i], types[t]), got = run(gpu, &cases[i], types[t]);
       compare(&cases[i], types[t], &expected, &got);
       release(&expected);
       release(&got);
@@ -184,6 +184,6 @@ static void the_device_is_the_processors(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(the_device_is_the_processors)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  const struct CMUnitTest tests[] = {cmocka_unit_test(batch_norms)};
+  return cmocka_run_group_tests_name("devices, batch norm", tests, NULL, NULL);
 }
