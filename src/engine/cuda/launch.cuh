@@ -70,7 +70,9 @@ static ss_status ss_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block,
   emulated_launch(grid, block, [=] { kernel(static_cast<Parameters>(arguments)...); });
   return SS_OK;
 #else
-  kernel<<<grid, block, 0, ss_cuda_stream()> > >(static_cast<Parameters>(arguments)...);
+  /* clang-format off */
+  kernel<<<grid, block, 0, ss_cuda_stream()>>>(static_cast<Parameters>(arguments)...);
+  /* clang-format on */
   return cudaGetLastError() == cudaSuccess ? SS_OK : SS_FAILED;
 #endif
 }
