@@ -5,6 +5,8 @@ extern "C" {
 #include "engine/batch_norm.h"
 }
 
+#include <math.h>
+
 enum { rows_in_shift = 8 };
 
 /* The scratch: the stripes' sums, and by group and channel the shift about which they are taken and what a row is
@@ -173,16 +175,16 @@ struct normalization {
   T *y;                  /* may be x */
   uint8_t *mask;         /* where threads have whole bytes of it; or NULL */
   const float *columns;
-  int relu;
+  float least; /* 0 with the ReLU, else -infinity */
 };
 
 /* y = (x - mean) scale + bias [+ residual], [then ReLU] */
-template <int ROWS, class T, int WIDTH>
+template <int ROWS, bool RESIDUAL, class T, int WIDTH>
 __device__ static __forceinline__ void normalize_rows(const normalization<T> &task, int64_t at, int64_t step,
                                                       const float (&columns)[column_count][WIDTH]) {
-  ss_pack<T, WIDTH> x[ROWS], residual[ROWS] = {};
+  ss_pack<T, WIDTH> x[ROWS], residual[RESIDUAL ? ROWS : 1];
   ss_stripe_read(task.x, at, step, x);
-  if (task.residual) {
+  if (RESIDUAL) {
     ss_stripe_read(task.residual, at, step, residual);
   }
 #pragma unroll
@@ -192,11 +194,11 @@ __device__ static __forceinline__ void normalize_rows(const normalization<T> &ta
 #pragma unroll
     for (int v = 0; v < WIDTH; v++) {
       float value = (ss_widen(x[r].element[v]) - columns[0][v]) * columns[1][v] + columns[2][v];
-      if (task.residual) {
-        value += ss_widen(residual[r].element[v]);
+      if (RESIDUAL) {
+        value += ss_widen(residual[RESIDUAL ? r : 0].element[v]);
       }
       positive |= (value > 0.0f ? 1u : 0u) << v;
-      y.element[v] = ss_narrow<T>(task.relu && value < 0.0f ? 0.0f : value);
+      y.element[v] = ss_narrow<T>(value < task.least ? task.least : value);
     }
     ss_stripe_write(task.y, at + r * step, y);
     if (task.mask) {
@@ -206,7 +208,7 @@ __device__ static __forceinline__ void normalize_rows(const normalization<T> &ta
 }
 
 /* Upwards, for what the sweep before read last may still be in the cache. */
-template <class T, int WIDTH>
+template <class T, int WIDTH, bool RESIDUAL>
 __global__ void __launch_bounds__(SS_CUDA_THREADS) normalize_kernel(normalization<T> task, ss_stripes of) {
   constexpr int together = ss_stripe_rows_at_once<T, WIDTH>();
   const ss_stripe_place place = ss_stripe_place_of(of);
@@ -218,10 +220,10 @@ __global__ void __launch_bounds__(SS_CUDA_THREADS) normalize_kernel(normalizatio
   }
   int64_t rest = place.rows, at = place.at + (rest - 1) * place.step;
   for (; rest >= together; rest -= together, at -= together * place.step) {
-    normalize_rows<together>(task, at, -place.step, columns);
+    normalize_rows<together, RESIDUAL>(task, at, -place.step, columns);
   }
   for (; rest > 0; rest--, at -= place.step) {
-    normalize_rows<1>(task, at, -place.step, columns);
+    normalize_rows<1, RESIDUAL>(task, at, -place.step, columns);
   }
 }
 
@@ -269,7 +271,7 @@ static ss_status launch(const ss_step *step, const ss_stripes &of) {
   task.y = (T *)step->out[SS_BN_Y];
   task.mask = WIDTH == SS_STRIPE_WIDTH ? (uint8_t *)step->out[SS_BN_MASK] : NULL;
   task.columns = area.columns;
-  task.relu = (flags & SS_BATCH_NORM_RELU) != 0;
+  task.least = flags & SS_BATCH_NORM_RELU ? 0.0f : -INFINITY;
   if (flags & SS_BATCH_NORM_TRAINING) {
     SS_TRY(ss_launch(measure_kernel<T, WIDTH>, ss_stripes_grid(&of), SS_CUDA_THREADS, task.x, of, area.shifts,
                      area.partials));
@@ -278,7 +280,8 @@ static ss_status launch(const ss_step *step, const ss_stripes &of) {
   } else {
     SS_TRY(ss_launch(take_statistics_kernel, ss_blocks((int64_t)of.groups * of.channels), SS_CUDA_THREADS, of, to));
   }
-  SS_TRY(ss_launch(normalize_kernel<T, WIDTH>, ss_stripes_grid(&of), SS_CUDA_THREADS, task, of));
+  SS_TRY(ss_launch(task.residual ? normalize_kernel<T, WIDTH, true> : normalize_kernel<T, WIDTH, false>,
+                   ss_stripes_grid(&of), SS_CUDA_THREADS, task, of));
   if (WIDTH == SS_STRIPE_WIDTH || !step->out[SS_BN_MASK]) {
     return SS_OK;
   }

@@ -45,11 +45,15 @@ __host__ __device__ __forceinline__ float ss_narrow<float>(float value) {
 }
 template <>
 __host__ __device__ __forceinline__ bfloat16 ss_narrow<bfloat16>(float value) {
+  bfloat16 result;
+#ifdef __CUDA_ARCH__
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
+#else
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = bits + 0x7FFFu + ((bits >> 16) & 1u);
-  bfloat16 result;
   result.bits = (uint16_t)(((bits & 0x7FFFFFFFu) > 0x7F800000u ? bits | 0x00400000u : rounded) >> 16);
+#endif
   return result;
 }
 
@@ -66,7 +70,9 @@ static ss_status ss_launch(void (*kernel)(Parameters...), dim3 grid, dim3 block,
   emulated_launch(grid, block, [=] { kernel(static_cast<Parameters>(arguments)...); });
   return SS_OK;
 #else
+  /* clang-format off */
   kernel<<<grid, block, 0, ss_cuda_stream()>>>(static_cast<Parameters>(arguments)...);
+  /* clang-format on */
   return cudaGetLastError() == cudaSuccess ? SS_OK : SS_FAILED;
 #endif
 }

@@ -1,49 +1,19 @@
 /* What goes over rows of logits: cross-entropy and accuracy. A row is a warp's, or a block's where rows are long. */
 #include "engine/cuda/mean.cuh"
+#include "engine/cuda/rows.cuh"
 extern "C" {
 #include "engine/loss.h"
 }
 
-enum { LONG_ROW = 1024 };
-
-template <int THREADS, class N>
-__device__ static N row_sum(N value) {
-  if constexpr (THREADS == SS_CUDA_WARP) {
-    return ss_warp_sum(value);
-  } else {
-    return ss_block_sum(value);
-  }
+/* Of the kernels that leave a part each. */
+static dim3 blocks_of(const ss_step *step) {
+  const int team = ss_rows_length(step) <= SS_WARP_LONGEST_ROW ? SS_CUDA_WARP : SS_CUDA_THREADS;
+  return ss_blocks(ss_rows_count(step) * team);
 }
 
-template <int THREADS>
-__device__ static float row_largest(float value) {
-  if constexpr (THREADS == SS_CUDA_WARP) {
-    return ss_warp_largest(value);
-  } else {
-    return ss_block_largest(value);
-  }
-}
-
-/* Calls the statement with THREADS for rows of `length`. */
-#define WITH_ROW_THREADS(length, THREADS, statement) \
-  do {                                               \
-    if ((length) > LONG_ROW) {                       \
-      constexpr int THREADS = SS_CUDA_THREADS;       \
-      statement;                                     \
-    } else {                                         \
-      constexpr int THREADS = SS_CUDA_WARP;          \
-      statement;                                     \
-    }                                                \
-  } while (0)
-
-static dim3 blocks_of_rows(ss_shape shape) {
-  return ss_blocks(shape.dims[0] * (shape.dims[1] > LONG_ROW ? SS_CUDA_THREADS : SS_CUDA_WARP));
-}
-
-/* One part for each block. */
 static ss_status prepare_mean(ss_step *step, ss_error *error) {
   (void)error;
-  step->scratch_bytes = blocks_of_rows(step->node->inputs[0]->shape).x * sizeof(ss_part);
+  step->scratch_bytes = blocks_of(step).x * sizeof(ss_part);
   return SS_OK;
 }
 
@@ -98,22 +68,22 @@ __device__ static float weight_of(const cross_entropy<X, T> &of, int64_t row) {
   return of.weights ? of.weights[row] : 1.0f;
 }
 
-/* All of the row's threads come here; `lane` numbers them. */
-template <int THREADS, class X, class T>
+/* All of the row's team come here; `lane` numbers them. */
+template <int TEAM, class X, class T>
 __device__ static normalizer normalizer_of(const cross_entropy<X, T> &of, int64_t row, int lane) {
   float largest = -INFINITY;
 #pragma unroll 8
-  for (int64_t k = lane; k < of.classes; k += THREADS) {
+  for (int64_t k = lane; k < of.classes; k += TEAM) {
     const float logit = logit_at(of, row, k);
     largest = logit > largest ? logit : largest;
   }
-  largest = row_largest<THREADS>(largest);
+  largest = ss_team_largest<TEAM>(largest);
   double sum = 0.0;
 #pragma unroll 8
-  for (int64_t k = lane; k < of.classes; k += THREADS) {
+  for (int64_t k = lane; k < of.classes; k += TEAM) {
     sum += (double)expf(logit_at(of, row, k) - largest);
   }
-  return {largest, (float)log(row_sum<THREADS>(sum))};
+  return {largest, (float)log(ss_team_sum<TEAM>(sum))};
 }
 
 /* -log softmax of a logit. */
@@ -122,14 +92,14 @@ __device__ static double surprise(normalizer n, float logit) {
 }
 
 /* The lane's part of the sum over the classes of target x -log softmax. */
-template <int THREADS, class X, class T>
+template <int TEAM, class X, class T>
 __device__ static double loss_of_row(const cross_entropy<X, T> &of, int64_t row, normalizer n, int lane) {
   if (of.labels && !of.targets) {
     return lane == 0 ? surprise(n, logit_at(of, row, of.labels[row])) : 0.0;
   }
   double sum = 0.0;
   if (of.labels) {
-    for (int64_t i = row * of.shares + lane; i < (row + 1) * of.shares; i += THREADS) {
+    for (int64_t i = row * of.shares + lane; i < (row + 1) * of.shares; i += TEAM) {
       const float share = ss_widen(of.targets[i]);
       if (share != 0.0f && is_class(of.labels[i], of.classes)) {
         sum += (double)share * surprise(n, logit_at(of, row, of.labels[i]));
@@ -138,23 +108,23 @@ __device__ static double loss_of_row(const cross_entropy<X, T> &of, int64_t row,
     return sum;
   }
 #pragma unroll 4
-  for (int64_t k = lane; k < of.classes; k += THREADS) {
+  for (int64_t k = lane; k < of.classes; k += TEAM) {
     const float target = ss_widen(of.targets[row * of.classes + k]);
     sum += target != 0.0f ? (double)target * surprise(n, logit_at(of, row, k)) : 0.0;
   }
   return sum;
 }
 
-template <int THREADS, class X, class T>
+template <int TEAM, class X, class T>
 __global__ void cross_entropy_kernel(cross_entropy<X, T> of, normalizer *normalizers, ss_part *parts) {
-  const int lane = (int)threadIdx.x % THREADS;
+  const int lane = ss_team_member<TEAM>();
   double sum = 0.0, weights = 0.0;
-  for (int64_t row = ss_first() / THREADS; row < of.rows; row += ss_stride() / THREADS) {
+  for (int64_t row = ss_team_first<TEAM>(); row < of.rows; row += ss_team_stride<TEAM>()) {
     const float weight = weight_of(of, row);
     normalizer n = {0.0f, 0.0f};
     if (weight != 0.0f) { /* an ignored row's logits may be anything */
-      n = normalizer_of<THREADS>(of, row, lane);
-      sum += (double)weight * loss_of_row<THREADS>(of, row, n, lane);
+      n = normalizer_of<TEAM>(of, row, lane);
+      sum += (double)weight * loss_of_row<TEAM>(of, row, n, lane);
     }
     if (lane == 0) {
       normalizers[row] = n;
@@ -164,14 +134,11 @@ __global__ void cross_entropy_kernel(cross_entropy<X, T> of, normalizer *normali
   ss_leave_part(parts, sum, weights);
 }
 
-template <class X, class T>
+template <int TEAM, class X, class T>
 static ss_status launch_cross_entropy(const ss_step *step) {
-  const cross_entropy<X, T> of = cross_entropy_of<X, T>(step);
-  const dim3 blocks = blocks_of_rows(step->node->inputs[SS_CE_LOGITS]->shape);
-  WITH_ROW_THREADS(of.classes, THREADS,
-                   SS_TRY(ss_launch(cross_entropy_kernel<THREADS, X, T>, blocks, SS_CUDA_THREADS, of,
-                                    (normalizer *)step->out[1], (ss_part *)step->scratch)));
-  return ss_launch_mean(step, blocks);
+  SS_TRY(ss_launch(cross_entropy_kernel<TEAM, X, T>, blocks_of(step), SS_CUDA_THREADS, cross_entropy_of<X, T>(step),
+                   (normalizer *)step->out[1], (ss_part *)step->scratch));
+  return ss_launch_mean(step, blocks_of(step));
 }
 
 /* The type of the targets; float32 too where there are none. */
@@ -180,8 +147,8 @@ static ss_dtype target_type(const ss_step *step) {
 }
 
 static ss_status run_cross_entropy(const ss_step *step) {
-  const ss_dtype logits = step->node->inputs[SS_CE_LOGITS]->dtype, targets = target_type(step);
-  SS_WITH_FLOATS(logits, X, SS_WITH_FLOATS(targets, T, return (launch_cross_entropy<X, T>(step))));
+  const ss_dtype targets = target_type(step);
+  SS_WITH_ROWS(step, TEAM, X, SS_WITH_FLOATS(targets, T, return (launch_cross_entropy<TEAM, X, T>(step))));
 }
 
 static const ss_way cross_entropy_ways[] = {{"cuda", NULL, prepare_mean, run_cross_entropy, NULL}};
@@ -202,19 +169,19 @@ __global__ void weigh_rows_kernel(cross_entropy<X, T> of, double *sums) {
   }
 }
 
-template <int THREADS, class X, class T>
+template <int TEAM, class X, class T>
 __device__ static float sum_of_targets(const cross_entropy<X, T> &of, int64_t row, int lane) {
   double sum = 0.0;
   if (of.labels) {
-    for (int64_t i = row * of.shares + lane; i < (row + 1) * of.shares; i += THREADS) {
+    for (int64_t i = row * of.shares + lane; i < (row + 1) * of.shares; i += TEAM) {
       sum += is_class(of.labels[i], of.classes) ? (double)ss_widen(of.targets[i]) : 0.0;
     }
   } else {
-    for (int64_t k = lane; k < of.classes; k += THREADS) {
+    for (int64_t k = lane; k < of.classes; k += TEAM) {
       sum += (double)ss_widen(of.targets[row * of.classes + k]);
     }
   }
-  return (float)row_sum<THREADS>(sum);
+  return (float)ss_team_sum<TEAM>(sum);
 }
 
 /* What class k of the row has of the targets. */
@@ -233,19 +200,19 @@ __device__ static float target_at(const cross_entropy<X, T> &of, int64_t row, in
   return sum;
 }
 
-template <int THREADS, class X, class T>
+template <int TEAM, class X, class T>
 __global__ void cross_entropy_backward_kernel(cross_entropy<X, T> of, const normalizer *normalizers,
                                               const float *of_loss, const double *weight_sums, int weight_sum_count,
                                               X *of_logits, T *of_targets) {
-  const int lane = (int)threadIdx.x % THREADS;
+  const int lane = ss_team_member<TEAM>();
   const double weights = ss_block_sum((int)threadIdx.x < weight_sum_count ? weight_sums[threadIdx.x] : 0.0);
   const double each = weights != 0.0 ? (double)*of_loss / weights : 0.0;
-  for (int64_t row = ss_first() / THREADS; row < of.rows; row += ss_stride() / THREADS) {
+  for (int64_t row = ss_team_first<TEAM>(); row < of.rows; row += ss_team_stride<TEAM>()) {
     const float scale = (float)(each * (double)weight_of(of, row));
     const normalizer n = normalizers[row];
-    const float target_sum = of.targets && of_logits ? sum_of_targets<THREADS>(of, row, lane) : 1.0f;
+    const float target_sum = of.targets && of_logits ? sum_of_targets<TEAM>(of, row, lane) : 1.0f;
 #pragma unroll 4
-    for (int64_t k = lane; k < of.classes; k += THREADS) {
+    for (int64_t k = lane; k < of.classes; k += TEAM) {
       const int64_t at = row * of.classes + k;
       if (of_logits) {
         const float softmax = expf((logit_at(of, row, k) - n.largest) - n.log_sum);
@@ -271,22 +238,20 @@ static ss_status prepare_cross_entropy_backward(ss_step *step, ss_error *error) 
   return SS_OK;
 }
 
-template <class X, class T>
+template <int TEAM, class X, class T>
 static ss_status launch_cross_entropy_backward(const ss_step *step) {
   const cross_entropy<X, T> of = cross_entropy_of<X, T>(step);
-  const dim3 weighing = blocks_to_weigh(of.rows), blocks = blocks_of_rows(step->node->inputs[SS_CE_LOGITS]->shape);
+  const dim3 weighing = blocks_to_weigh(of.rows);
   double *sums = (double *)step->scratch;
   SS_TRY(ss_launch(weigh_rows_kernel<X, T>, weighing, SS_CUDA_THREADS, of, sums));
-  WITH_ROW_THREADS(
-      of.classes, THREADS,
-      return ss_launch(cross_entropy_backward_kernel<THREADS, X, T>, blocks, SS_CUDA_THREADS, of,
-                       (const normalizer *)step->in[SS_CE_NORMALIZERS], (const float *)step->in[SS_CE_GRADIENT], sums,
-                       (int)weighing.x, (X *)step->out[0], (T *)step->out[1]));
+  return ss_launch(cross_entropy_backward_kernel<TEAM, X, T>, blocks_of(step), SS_CUDA_THREADS, of,
+                   (const normalizer *)step->in[SS_CE_NORMALIZERS], (const float *)step->in[SS_CE_GRADIENT], sums,
+                   (int)weighing.x, (X *)step->out[0], (T *)step->out[1]);
 }
 
 static ss_status run_cross_entropy_backward(const ss_step *step) {
-  const ss_dtype logits = step->node->inputs[SS_CE_LOGITS]->dtype, targets = target_type(step);
-  SS_WITH_FLOATS(logits, X, SS_WITH_FLOATS(targets, T, return (launch_cross_entropy_backward<X, T>(step))));
+  const ss_dtype targets = target_type(step);
+  SS_WITH_ROWS(step, TEAM, X, SS_WITH_FLOATS(targets, T, return (launch_cross_entropy_backward<TEAM, X, T>(step))));
 }
 
 static const ss_way cross_entropy_backward_ways[] = {
@@ -296,21 +261,21 @@ const ss_kernel ss_cuda_cross_entropy_backward = {cross_entropy_backward_ways, 1
 /* ---- ACCURACY ---- */
 
 /* The first of equals counts as the largest; a NaN never. */
-template <int THREADS, class X>
+template <int TEAM, class X>
 __global__ void accuracy_kernel(const X *logits, const int32_t *labels, int64_t rows, int64_t classes, ss_part *parts) {
-  const int lane = (int)threadIdx.x % THREADS;
+  const int lane = ss_team_member<TEAM>();
   int64_t correct = 0, seen = 0;
-  for (int64_t row = ss_first() / THREADS; row < rows; row += ss_stride() / THREADS) {
+  for (int64_t row = ss_team_first<TEAM>(); row < rows; row += ss_team_stride<TEAM>()) {
     const int32_t label = labels[row];
     int failures = 1;
     if (is_class(label, classes)) {
       const float own = ss_widen(logits[row * classes + label]);
       failures = 0;
-      for (int64_t k = lane; k < classes; k += THREADS) {
+      for (int64_t k = lane; k < classes; k += TEAM) {
         const float other = ss_widen(logits[row * classes + k]);
         failures += k < label ? !(own > other) : !(own >= other);
       }
-      failures = row_sum<THREADS>(failures);
+      failures = ss_team_sum<TEAM>(failures);
     }
     if (lane == 0) {
       correct += failures == 0;
@@ -320,19 +285,15 @@ __global__ void accuracy_kernel(const X *logits, const int32_t *labels, int64_t 
   ss_leave_part(parts, (double)correct, (double)seen);
 }
 
-template <class X>
+template <int TEAM, class X>
 static ss_status launch_accuracy(const ss_step *step) {
-  const ss_shape shape = step->node->inputs[0]->shape;
-  const dim3 blocks = blocks_of_rows(shape);
-  WITH_ROW_THREADS(
-      shape.dims[1], THREADS,
-      SS_TRY(ss_launch(accuracy_kernel<THREADS, X>, blocks, SS_CUDA_THREADS, (const X *)step->in[0],
-                       (const int32_t *)step->in[1], shape.dims[0], shape.dims[1], (ss_part *)step->scratch)));
-  return ss_launch_mean(step, blocks);
+  SS_TRY(ss_launch(accuracy_kernel<TEAM, X>, blocks_of(step), SS_CUDA_THREADS, (const X *)step->in[0],
+                   (const int32_t *)step->in[1], ss_rows_count(step), ss_rows_length(step), (ss_part *)step->scratch));
+  return ss_launch_mean(step, blocks_of(step));
 }
 
 static ss_status run_accuracy(const ss_step *step) {
-  SS_WITH_FLOATS(step->node->inputs[0]->dtype, X, return launch_accuracy<X>(step));
+  SS_WITH_ROWS(step, TEAM, X, return (launch_accuracy<TEAM, X>(step)));
 }
 
 static const ss_way accuracy_ways[] = {{"cuda", NULL, prepare_mean, run_accuracy, NULL}};

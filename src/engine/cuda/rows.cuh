@@ -31,8 +31,8 @@ __device__ static __forceinline__ int ss_team_member(void) {
 }
 
 /* Over the team's threads, in every one of them. */
-template <int TEAM>
-__device__ static __forceinline__ float ss_team_sum(float value) {
+template <int TEAM, class N>
+__device__ static __forceinline__ N ss_team_sum(N value) {
   return TEAM == SS_CUDA_WARP ? ss_warp_sum(value) : ss_block_sum(value);
 }
 template <int TEAM>
