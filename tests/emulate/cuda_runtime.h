@@ -29,6 +29,8 @@ void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Writes `value` where the warp's other lanes see it, and reads lane `from`'s. */
 uint64_t emulated_exchange(uint64_t value, int from);
 int emulated_lane(void);
+/* Bit i is lane i's. */
+unsigned emulated_ballot(bool value);
 
 template <class T>
 static inline T emulated_shuffle(T value, int from) {
@@ -50,6 +52,12 @@ static inline T __shfl_down_sync(unsigned, T value, int lanes) {
 template <class T>
 static inline T __shfl_sync(unsigned, T value, int lane) {
   return emulated_shuffle(value, lane);
+}
+static inline unsigned __ballot_sync(unsigned, int value) {
+  return emulated_ballot(value != 0);
+}
+static inline int __popc(unsigned bits) {
+  return __builtin_popcount(bits);
 }
 static inline float rsqrtf(float x) {
   return 1.0f / sqrtf(x);

@@ -168,6 +168,18 @@ uint64_t emulated_exchange(uint64_t value, int from) {
   return other;
 }
 
+unsigned emulated_ballot(bool value) {
+  const int self = current_index, warp = self / warp_size * warp_size;
+  unsigned bits = 0;
+  exchanged[self] = value;
+  __syncwarp();
+  for (int lane = 0; lane < warp_size; lane++) {
+    bits |= (unsigned)exchanged[warp + lane] << lane;
+  }
+  __syncwarp();
+  return bits;
+}
+
 /* ---- streams and graphs: all is done at once, or recorded ---- */
 
 struct emulated_graph {

@@ -42,6 +42,7 @@ static void make_bench(bench *b, const ss_optimizer_options *options, ss_shape w
   }
   ss_graph_backward(b->graph, loss, "");
   b->plan = support_plan(b->graph);
+  support_settle(b->parameters);
   ss_error error = {{0}};
   if (ss_optimizer_new(options, b->graph, "", &b->optimizer, &error) != SS_OK) {
     fail_msg("%s", error.message);
@@ -270,6 +271,9 @@ static void accumulating_equals_one_large_batch(void **state) {
 
 /* What a checkpoint does: parameters, states and counters into a new optimiser, in the middle of an accumulation. */
 static void copy_state(const bench *from, bench *to) {
+  ss_error error = {{0}};
+  assert_int_equal(ss_optimizer_settle(from->optimizer, &error), SS_OK);
+  assert_int_equal(ss_optimizer_settle(to->optimizer, &error), SS_OK);
   for (int i = 0; i < PARTS; i++) {
     memcpy(to->parts[i]->value, from->parts[i]->value, (size_t)to->parts[i]->count * sizeof(float));
   }

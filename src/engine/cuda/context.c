@@ -15,6 +15,10 @@ ss_status ss_cuda_check(cudaError_t result, const char *what, ss_error *error) {
              : ss_fail(error, SS_FAILED, "the GPU failed at %s: %s", what, cudaGetErrorString(result));
 }
 
+/* Never asked for: a reshape is a view, and only the processors have tensors in block16. */
+const ss_kernel ss_cuda_reshape = {NULL, 0};
+const ss_kernel ss_cuda_relayout = {NULL, 0};
+
 static const ss_kernel *kernel(ss_operation operation) {
   static const ss_kernel *const table[SS_OP_COUNT] = {
 #define SS_X(upper, lower) &ss_cuda_##lower,

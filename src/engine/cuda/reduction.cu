@@ -39,28 +39,15 @@ static int power_of_two(int64_t count, int most) {
   return power;
 }
 
-/* Over the axes of a plain tensor that are in `axes`: its one follower is the place in the tensor. */
-static ss_walk walk_axes(ss_shape shape, unsigned axes) {
-  ss_walk walk = {};
-  int64_t stride = ss_shape_count(shape), *sizes = walk.sizes, *strides = walk.strides[0];
+/* Over the axes that are in the set. */
+static ss_walk walk_set(ss_shape shape, unsigned axes) {
+  int list[SS_MAX_RANK], count = 0;
   for (int i = 0; i < shape.rank; i++) {
-    stride /= shape.dims[i];
-    if ((axes >> i & 1u) == 0 || shape.dims[i] == 1) {
-      continue;
-    }
-    if (walk.rank > 0 && strides[walk.rank - 1] == stride * shape.dims[i]) {
-      sizes[walk.rank - 1] *= shape.dims[i];
-      strides[walk.rank - 1] = stride;
-    } else {
-      sizes[walk.rank] = shape.dims[i];
-      strides[walk.rank++] = stride;
+    if ((axes >> i & 1u) != 0) {
+      list[count++] = i;
     }
   }
-  if (walk.rank == 0) {
-    sizes[walk.rank++] = 1;
-  }
-  walk.followers = 1;
-  return walk;
+  return ss_walk_axes(shape, list, count);
 }
 
 static int64_t walk_count(const ss_walk *walk) {
@@ -78,8 +65,8 @@ static dim3 blocks_of(const reduction *r) {
 /* In one part. */
 static reduction make_reduction(ss_shape shape, unsigned axes) {
   reduction r = {};
-  r.outer = walk_axes(shape, ~axes);
-  r.inner = walk_axes(shape, axes);
+  r.outer = walk_set(shape, ~axes);
+  r.inner = walk_set(shape, axes);
   r.outputs = walk_count(&r.outer);
   r.count = walk_count(&r.inner);
   r.columns = r.outer.strides[0][r.outer.rank - 1] == 1;
@@ -178,11 +165,15 @@ __global__ void reduce_kernel(const X *x, Y *y, reduction r, double scale) {
   if (output < r.outputs) {
     const X *from = x + ss_walk_place(r.outer, 0, output);
     for (int64_t first = begin + own.lane; first < end; first += r.lanes * RUN) {
+      int64_t places[RUN]; /* all found before any is read, so that the reads do not wait for each other */
+#pragma unroll
+      for (int i = 0; i < RUN; i++) {
+        places[i] = ss_walk_place(r.inner, 0, first + (int64_t)i * r.lanes);
+      }
       value run = nothing;
 #pragma unroll
       for (int i = 0; i < RUN; i++) {
-        const int64_t k = first + (int64_t)i * r.lanes;
-        run = join<LARGEST>(run, k < end ? value_of(from[ss_walk_place(r.inner, 0, k)]) : nothing);
+        run = join<LARGEST>(run, first + (int64_t)i * r.lanes < end ? value_of(from[places[i]]) : nothing);
       }
       total = join<LARGEST>(total, (double)run);
     }
