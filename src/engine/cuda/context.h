@@ -24,6 +24,12 @@ cudaStream_t ss_cuda_stream(void);
 /* SS_OK, or SS_FAILED with what CUDA says of `what`. */
 ss_status ss_cuda_check(cudaError_t result, const char *what, ss_error *error);
 
+/* What the libraries may want of their memory; a step's scratch is aligned to less. */
+enum { SS_CUDA_ALIGNMENT = 256 };
+static inline void *ss_cuda_aligned(void *memory) {
+  return (void *)(((uintptr_t)memory + SS_CUDA_ALIGNMENT - 1) / SS_CUDA_ALIGNMENT * SS_CUDA_ALIGNMENT);
+}
+
 extern const ss_device_memory ss_cuda_memory;
 extern const ss_device_sweeps ss_cuda_sweeps;
 

@@ -2,6 +2,7 @@
 #include "engine/cuda/launch.cuh"
 extern "C" {
 #include "engine/convolution_geometry.h"
+#include "engine/cuda/convolution_ways.h"
 }
 
 /* A geometry as kernels take it. A tap is a place of the kernel; places count D, H, W. */
@@ -150,7 +151,60 @@ static ss_status run_loops(const ss_step *step) {
   SS_WITH_FLOATS(step->node->inputs[0]->dtype, T, return launch_convolution<T>(step));
 }
 
-static const ss_way ways[] = {{"loops", NULL, NULL, run_loops, NULL}};
+static const ss_way ways[] = {
+#if !SS_CUDA_EMULATED
+    {"cudnn", ss_cudnn_supports, ss_cudnn_prepare, ss_cudnn_run, ss_cudnn_release},
+#endif
+    {"loops", NULL, NULL, run_loops, NULL},
+};
 const ss_kernel ss_cuda_convolution = {ways, sizeof ways / sizeof ways[0]};
 const ss_kernel ss_cuda_convolution_backward_data = {ways, sizeof ways / sizeof ways[0]};
 const ss_kernel ss_cuda_convolution_backward_weight = {ways, sizeof ways / sizeof ways[0]};
+
+/* ---- around cuDNN ---- */
+
+/* One number of each pair (inputs, taps) and (taps, inputs) a thread. */
+template <class T>
+__global__ void pack_kernel(const float *from, T *to, int64_t count, int64_t inputs, int64_t taps) {
+  for (int64_t i = ss_first(); i < count; i += ss_stride()) {
+    const int64_t input = i % inputs, tap = i / inputs % taps, output = i / inputs / taps;
+    to[i] = ss_narrow<T>(from[(output * inputs + input) * taps + tap]);
+  }
+}
+
+template <class T>
+__global__ void unpack_kernel(const T *from, float *to, int64_t count, int64_t inputs, int64_t taps) {
+  for (int64_t i = ss_first(); i < count; i += ss_stride()) {
+    const int64_t tap = i % taps, input = i / taps % inputs, output = i / taps / inputs;
+    to[i] = ss_widen(from[(output * taps + tap) * inputs + input]);
+  }
+}
+
+template <class T>
+__global__ void add_bias_kernel(T *x, int64_t count, int64_t channels, const float *bias) {
+  for (int64_t i = ss_first(); i < count; i += ss_stride()) {
+    x[i] = ss_narrow<T>(ss_widen(x[i]) + bias[i % channels]);
+  }
+}
+
+ss_status ss_cuda_pack_weights(const float *from, void *to, ss_dtype dtype, int64_t outputs, int64_t inputs,
+                               int64_t taps) {
+  const int64_t count = outputs * inputs * taps;
+  SS_WITH_FLOATS(
+      dtype, T,
+      return ss_launch(pack_kernel<T>, ss_blocks(count), SS_CUDA_THREADS, from, (T *)to, count, inputs, taps));
+}
+
+ss_status ss_cuda_unpack_weights(const void *from, ss_dtype dtype, float *to, int64_t outputs, int64_t inputs,
+                                 int64_t taps) {
+  const int64_t count = outputs * inputs * taps;
+  SS_WITH_FLOATS(
+      dtype, T,
+      return ss_launch(unpack_kernel<T>, ss_blocks(count), SS_CUDA_THREADS, (const T *)from, to, count, inputs, taps));
+}
+
+ss_status ss_cuda_add_bias(void *x, ss_dtype dtype, int64_t rows, int64_t channels, const float *bias) {
+  const int64_t count = rows * channels;
+  SS_WITH_FLOATS(
+      dtype, T, return ss_launch(add_bias_kernel<T>, ss_blocks(count), SS_CUDA_THREADS, (T *)x, count, channels, bias));
+}

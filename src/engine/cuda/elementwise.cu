@@ -1,6 +1,7 @@
 #include "engine/cuda/launch.cuh"
 #include "engine/cuda/walk.cuh"
 extern "C" {
+#include "engine/cuda/convert.h"
 #include "engine/elementwise.h"
 }
 
@@ -203,24 +204,26 @@ __global__ void cast_kernel(const X *x, Y *y, int64_t count) {
 }
 
 template <class X, class Y>
-static ss_status launch_cast(const ss_step *step) {
-  const int64_t count = ss_shape_count(step->node->outputs[0]->shape);
-  return ss_launch(cast_kernel<X, Y>, ss_blocks(count), SS_CUDA_THREADS, (const X *)step->in[0], (Y *)step->out[0],
-                   count);
+static ss_status launch_cast(const void *from, void *to, int64_t count) {
+  return ss_launch(cast_kernel<X, Y>, ss_blocks(count), SS_CUDA_THREADS, (const X *)from, (Y *)to, count);
+}
+
+ss_status ss_cuda_convert(const void *from, ss_dtype from_dtype, void *to, ss_dtype to_dtype, int64_t count) {
+  if (from_dtype == SS_I32) {
+    SS_WITH_FLOATS(to_dtype, Y, return (launch_cast<int32_t, Y>(from, to, count)));
+  }
+  if (from_dtype == SS_U8) {
+    SS_WITH_FLOATS(to_dtype, Y, return (launch_cast<uint8_t, Y>(from, to, count)));
+  }
+  if (from_dtype == SS_BF16) {
+    SS_WITH_FLOATS(to_dtype, Y, return (launch_cast<bfloat16, Y>(from, to, count)));
+  }
+  SS_WITH_FLOATS(to_dtype, Y, return (launch_cast<float, Y>(from, to, count)));
 }
 
 static ss_status run_cast(const ss_step *step) {
-  const ss_dtype from = step->node->inputs[0]->dtype, to = step->node->outputs[0]->dtype;
-  if (from == SS_I32) {
-    SS_WITH_FLOATS(to, Y, return (launch_cast<int32_t, Y>(step)));
-  }
-  if (from == SS_U8) {
-    SS_WITH_FLOATS(to, Y, return (launch_cast<uint8_t, Y>(step)));
-  }
-  if (from == SS_BF16) {
-    SS_WITH_FLOATS(to, Y, return (launch_cast<bfloat16, Y>(step)));
-  }
-  SS_WITH_FLOATS(to, Y, return (launch_cast<float, Y>(step)));
+  const ss_tensor *x = step->node->inputs[0], *y = step->node->outputs[0];
+  return ss_cuda_convert(step->in[0], x->dtype, step->out[0], y->dtype, ss_shape_count(y->shape));
 }
 
 SS_CUDA_KERNEL(cast, run_cast);

@@ -1,6 +1,7 @@
 /* LINEAR and MATMUL: by cuBLASLt (cublaslt.c), and in tiles. */
 #include "engine/cuda/product.cuh"
 extern "C" {
+#include "engine/cuda/matmul_ways.h"
 #include "engine/matmul.h"
 }
 
@@ -48,6 +49,11 @@ static ss_status run_product(const ss_step *step) {
   SS_WITH_FLOATS(p.c.tensor->dtype, C, return launch_product_to<C>(step, p));
 }
 
-static const ss_way ways[] = {{"loops", NULL, NULL, run_product, NULL}};
+static const ss_way ways[] = {
+#if !SS_CUDA_EMULATED
+    {"cublaslt", ss_cublaslt_supports, ss_cublaslt_prepare, ss_cublaslt_run, ss_cublaslt_release},
+#endif
+    {"loops", NULL, NULL, run_product, NULL},
+};
 const ss_kernel ss_cuda_linear = {ways, sizeof ways / sizeof ways[0]};
 const ss_kernel ss_cuda_matmul = {ways, sizeof ways / sizeof ways[0]};
