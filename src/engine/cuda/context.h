@@ -26,6 +26,7 @@ ss_status ss_cuda_check(cudaError_t result, const char *what, ss_error *error);
 
 extern const ss_device_memory ss_cuda_memory;
 extern const ss_device_sweeps ss_cuda_sweeps;
+extern const ss_device_pictures_table ss_cuda_pictures;
 
 #define SS_X(upper, lower) extern const ss_kernel ss_cuda_##lower;
 SS_OPERATIONS(SS_X)
