@@ -93,19 +93,23 @@ typedef struct ss_device_sweeps {
   ss_status (*update)(const ss_update_piece *pieces, size_t count, const ss_update_rule *rule, ss_error *error);
 } ss_device_sweeps;
 
+/* Pictures in the device's memory and views of them: pictures_table.h. */
+typedef struct ss_device_pictures_table ss_device_pictures_table;
+
 /* The table of a device. */
 struct ss_device {
   const char *name;
   const ss_kernel *(*kernel)(ss_operation operation);
   bool (*wants_block16)(
       const ss_node *node);       /* whether a convolution would run faster on block16 tensors; NULL: never */
-  const ss_device_memory *memory; /* NULL: computes in the host's, and is done when a call returns; so for sweeps */
+  const ss_device_memory *memory; /* NULL: computes in the host's, and is done when a call returns; so for the rest */
   const ss_device_sweeps *sweeps;
+  const ss_device_pictures_table *pictures;
 };
 
 const ss_device *ss_device_cpu(void);
-/* The device of plans that ask for none: the processors, or what the build is told (SS_DEFAULT_DEVICE), so that any test
- * can be run on it. */
+/* The device of plans that ask for none: the processors, or what the build is told (SS_DEFAULT_DEVICE), so that any
+ * test can be run on it. */
 ss_status ss_device_default(const ss_device **out, ss_error *error);
 
 #define SS_X(upper, lower) extern const ss_kernel ss_cpu_##lower;

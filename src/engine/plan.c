@@ -232,6 +232,10 @@ void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor) {
   return tensor ? ss_plan_memory_here(memory, tensor->plain ? tensor->plain : tensor) : NULL;
 }
 
+void *ss_plan_input_place(ss_plan *plan, const ss_tensor *input) {
+  return input ? ss_plan_memory_write_there(&plan->memory, input->plain ? input->plain : input) : NULL;
+}
+
 const ss_device *ss_plan_device(const ss_plan *plan) {
   return plan->device;
 }

@@ -28,6 +28,12 @@ ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error);
  * this call, which waits for it: to be asked for again after each run. */
 void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor);
 
+/* The input's place in the memory of a device that has its own: from now on the caller has it written there before each
+ * run, by work queued on that device (engine/pictures.h), and nothing is taken from the host; ss_plan_data brings it as
+ * it brings a result. NULL, and nothing has changed, where the plan computes in the host's memory or has no such input.
+ */
+void *ss_plan_input_place(ss_plan *plan, const ss_tensor *input);
+
 size_t ss_plan_arena_bytes(const ss_plan *plan); /* of the device's memory */
 size_t ss_plan_node_count(const ss_plan *plan);
 

@@ -69,11 +69,29 @@ void *ss_plan_memory_here(ss_plan_memory *memory, const ss_tensor *tensor) {
     case SS_TENSOR_CONSTANT:
       return root->constant;
     case SS_TENSOR_INPUT:
+      if (memory->mirrors[root->id].written_there) {
+        break;
+      }
       return memory->mirrors[root->id].host;
     case SS_TENSOR_ACTIVATION:
       break;
   }
   return bring(memory, tensor);
+}
+
+void *ss_plan_memory_write_there(ss_plan_memory *memory, const ss_tensor *input) {
+  void *there = ss_plan_memory_there(memory, input);
+  if (!memory->mirrors || input->kind != SS_TENSOR_INPUT || !there) {
+    return NULL;
+  }
+  ss_mirror *mirror = &memory->mirrors[input->id];
+  if (!mirror->written_there) {
+    const ss_device_memory *device = memory->device->memory;
+    device->close_feeder(mirror->feeder);
+    device->release_host(mirror->host);
+    *mirror = (ss_mirror){.written_there = true};
+  }
+  return there;
 }
 
 ss_status ss_plan_memory_feed(ss_plan_memory *memory, ss_error *error) {
@@ -86,7 +104,7 @@ ss_status ss_plan_memory_feed(ss_plan_memory *memory, ss_error *error) {
   for (size_t i = 0; i < memory->graph->tensor_count; i++) {
     const ss_tensor *tensor = memory->graph->tensors[i];
     const ss_mirror *mirror = &memory->mirrors[tensor->id];
-    if (tensor->kind == SS_TENSOR_INPUT && mirror->host) {
+    if (tensor->kind == SS_TENSOR_INPUT && mirror->feeder) {
       SS_TRY(memory->device->memory->feed(mirror->feeder, ss_plan_memory_there(memory, tensor), mirror->host,
                                           mirror->bytes, error));
     }

@@ -8,9 +8,10 @@
 
 /* What the host sees of a tensor in a device's memory. */
 typedef struct ss_mirror {
-  void *there;       /* a constant's copy */
-  void *host;        /* of the device's reserve_host */
-  ss_feeder *feeder; /* an input's */
+  void *there;        /* a constant's copy */
+  void *host;         /* of the device's reserve_host */
+  ss_feeder *feeder;  /* of an input that comes from the host */
+  bool written_there; /* an input that does not */
   size_t bytes;
   int64_t of_run; /* the run whose result `host` has */
 } ss_mirror;
@@ -36,6 +37,9 @@ void *ss_plan_memory_there(const ss_plan_memory *memory, const ss_tensor *tensor
 
 /* Where the host has it: ss_plan_data. */
 void *ss_plan_memory_here(ss_plan_memory *memory, const ss_tensor *tensor);
+
+/* From now on the input is written where this says, on the device: ss_plan_input_place. */
+void *ss_plan_memory_write_there(ss_plan_memory *memory, const ss_tensor *input);
 
 /* Takes the inputs' values to the device. */
 ss_status ss_plan_memory_feed(ss_plan_memory *memory, ss_error *error);

@@ -32,6 +32,7 @@ static inline void *ss_cuda_aligned(void *memory) {
 
 extern const ss_device_memory ss_cuda_memory;
 extern const ss_device_sweeps ss_cuda_sweeps;
+extern const ss_device_pictures_table ss_cuda_pictures;
 
 #define SS_X(upper, lower) extern const ss_kernel ss_cuda_##lower;
 SS_OPERATIONS(SS_X)
