@@ -2,8 +2,11 @@
 
 #include "engine/kernel.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#ifndef SS_DEFAULT_DEVICE
+#define SS_DEFAULT_DEVICE "cpu"
+#endif
 
 #if SS_CUDA
 #include "engine/cuda/context.h"
@@ -43,6 +46,5 @@ const char *ss_device_describe(const ss_device *device) {
 }
 
 ss_status ss_device_default(const ss_device **out, ss_error *error) {
-  const char *name = getenv("SELFSUP_DEVICE");
-  return ss_device_open(name && *name ? name : "cpu", out, error);
+  return ss_device_open(SS_DEFAULT_DEVICE, out, error);
 }

@@ -104,8 +104,8 @@ struct ss_device {
 };
 
 const ss_device *ss_device_cpu(void);
-/* The device of plans that ask for none: the processors, or what the environment's SELFSUP_DEVICE names, so that any
- * test can be run on it. */
+/* The device of plans that ask for none: the processors, or what the build is told (SS_DEFAULT_DEVICE), so that any test
+ * can be run on it. */
 ss_status ss_device_default(const ss_device **out, ss_error *error);
 
 #define SS_X(upper, lower) extern const ss_kernel ss_cpu_##lower;

@@ -112,7 +112,7 @@ static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *e
   if (plan->device->memory) {
     SS_TRY(plan->device->memory->reserve(sizeof plan->random_step, "the plan", &plan->random_step_there, error));
   }
-  SS_TRY(ss_parameters_move(graph->parameters, plan->device, error));
+  SS_TRY(ss_parameters_reserve(graph->parameters, plan->device, error));
   SS_TRY(prepare_steps(plan, ways, error));
   return place_tensors(plan, error);
 }

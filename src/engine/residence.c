@@ -23,7 +23,7 @@ ss_status ss_parameters_settle(ss_parameters *parameters, ss_error *error) {
   return SS_OK;
 }
 
-ss_status ss_parameters_move(ss_parameters *parameters, const ss_device *device, ss_error *error) {
+ss_status ss_parameters_reserve(ss_parameters *parameters, const ss_device *device, ss_error *error) {
   const ss_device_memory *memory = device->memory;
   if (!parameters) {
     return SS_OK;
@@ -38,17 +38,26 @@ ss_status ss_parameters_move(ss_parameters *parameters, const ss_device *device,
   parameters->device = device;
   for (size_t i = 0; i < parameters->count; i++) {
     ss_parameter *parameter = parameters->items[i];
-    const bool had = parameter->there != NULL;
-    if (!had) {
+    if (!parameter->there) {
       SS_TRY(memory->reserve(bytes_of(parameter), "the parameters", &parameter->there, error));
-    }
-    if (!had || parameters->newest == SS_NEWEST_HOST) {
-      SS_TRY(memory->upload(parameter->there, parameter->value, bytes_of(parameter), error));
+      if (parameters->newest != SS_NEWEST_HOST) { /* a new one, beside others that have moved */
+        SS_TRY(memory->upload(parameter->there, parameter->value, bytes_of(parameter), error));
+      }
     }
   }
-  if (parameters->newest == SS_NEWEST_HOST) {
-    parameters->newest = SS_NEWEST_BOTH;
+  return SS_OK;
+}
+
+ss_status ss_parameters_move(ss_parameters *parameters, const ss_device *device, ss_error *error) {
+  SS_TRY(ss_parameters_reserve(parameters, device, error));
+  if (!parameters || !device->memory || parameters->newest != SS_NEWEST_HOST) {
+    return SS_OK;
   }
+  for (size_t i = 0; i < parameters->count; i++) {
+    const ss_parameter *parameter = parameters->items[i];
+    SS_TRY(device->memory->upload(parameter->there, parameter->value, bytes_of(parameter), error));
+  }
+  parameters->newest = SS_NEWEST_BOTH;
   return SS_OK;
 }
 

@@ -15,8 +15,10 @@ struct ss_parameters {
   ss_newest newest;
 };
 
-/* Gives every parameter a copy on the device and brings it the newest values. For a device that computes in the host's
- * memory: settles. */
+/* Gives every parameter its place on the device. For a device that computes in the host's memory: settles. */
+ss_status ss_parameters_reserve(ss_parameters *parameters, const ss_device *device, ss_error *error);
+
+/* The same, and brings the newest values there. */
 ss_status ss_parameters_move(ss_parameters *parameters, const ss_device *device, ss_error *error);
 
 /* After something on the device has written to the copies. */

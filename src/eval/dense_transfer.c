@@ -73,8 +73,9 @@ static ss_status open_network(network *net, const ss_model *model, const ss_dens
     return ss_fail_memory(error, 1, "the graph");
   }
   record(net, &backbone, task, options, training);
-  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(options), .ways = options->ways}, &net->plan,
-                     error);
+  return ss_plan_new(
+      net->graph, &(ss_plan_options){.device = options->device, .threads = threads_of(options), .ways = options->ways},
+      &net->plan, error);
 }
 
 static ss_status open_pairs(const network *net, const ss_model *model, const ss_dense_set *set, const ss_subset *subset,

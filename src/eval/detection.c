@@ -80,8 +80,9 @@ static ss_status open_network(network *net, const ss_model *model, int classes, 
     net->answers.distances = ss_graph_keep(net->graph, net->answers.distances);
     net->answers.centreness = ss_graph_keep(net->graph, net->answers.centreness);
   }
-  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(options), .ways = options->ways}, &net->plan,
-                     error);
+  return ss_plan_new(
+      net->graph, &(ss_plan_options){.device = options->device, .threads = threads_of(options), .ways = options->ways},
+      &net->plan, error);
 }
 
 static ss_status open_pairs(const network *net, const ss_model *model, const ss_box_set *set, const ss_subset *subset,

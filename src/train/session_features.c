@@ -28,7 +28,8 @@ static ss_status stream(const ss_session *session, const ss_model *model, const 
                                 .layer = SS_LAST_LAYER,
                                 .max_bad = ss_settings_float(settings, "max-bad"),
                                 .bad = NULL,
-                                .ways = session->config->ways};
+                                .ways = session->config->ways,
+                                .device = session->device};
   if (request->map) {
     const char *names[SS_MAX_LAYERS];
     int count = 0;

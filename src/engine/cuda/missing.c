@@ -1,3 +1,0 @@
-/* What has no kernel on the GPU yet. Each line goes when its kernel comes. */
-#include "engine/cuda/context.h"
-
