@@ -36,6 +36,10 @@ ss_status ss_device_open(const char *name, const ss_device **out, ss_error *erro
 #endif
 }
 
+bool ss_device_has_memory(const ss_device *device) {
+  return device && device->memory;
+}
+
 const char *ss_device_describe(const ss_device *device) {
 #if SS_CUDA
   if (device && device->memory) {

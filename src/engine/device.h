@@ -15,6 +15,9 @@ ss_status ss_device_open(const char *name, const ss_device **out, ss_error *erro
 /* Whether ss_device_open knows "cuda" in this build. */
 bool ss_device_has_cuda(void);
 
+/* Whether it has memory of its own, to which what it computes with is taken. */
+bool ss_device_has_memory(const ss_device *device);
+
 /* "CPU" or "NVIDIA H100 80GB HBM3, 79 GB (CUDA)"; NULL is the CPU. */
 const char *ss_device_describe(const ss_device *device);
 

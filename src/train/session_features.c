@@ -52,5 +52,6 @@ ss_status ss_session_features(void *session_of, const ss_feature_request *reques
   ss_model model = {.parameters = session->parameters, .backbone = session->task.backbone};
   memcpy(model.mean, ss_imagenet_mean, sizeof model.mean);
   memcpy(model.deviation, ss_imagenet_deviation, sizeof model.deviation);
-  return stream(session, &model, request, error);
+  SS_TRY(stream(session, &model, request, error));
+  return ss_parameters_settle(session->parameters, error); /* the method may write some of them */
 }

@@ -19,7 +19,7 @@ static ss_status step(ss_session *session, const ss_batch *batch, uint64_t index
   for (int p = 0; p < session->player_count; p++) {
     const ss_recorded *player = &session->players[p];
     double begin = ss_clock_seconds();
-    ss_session_fill(&session->task, player, batch);
+    SS_TRY(ss_session_fill_player(session, p, batch, error));
     ss_phase_end(&profile->phases[SS_PHASE_FILL], begin);
     SS_TRY(ss_plan_run(player->plan, index, error));
     begin = ss_clock_seconds();

@@ -93,7 +93,7 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
     for (int p = 0; p < session->player_count; p++) {
       const ss_recorded *player = &session->players[p];
       begin = ss_clock_seconds();
-      ss_session_fill(&session->task, player, &batch);
+      SS_TRY(ss_session_fill_player(session, p, &batch, error));
       ss_phase_end(&meter->phases[SS_PHASE_FILL], begin);
       SS_TRY(ss_plan_run(player->plan, (uint64_t)session->batches, error));
       const float loss = *(const float *)ss_plan_data(player->plan, player->build.losses[p]);

@@ -28,7 +28,7 @@ static void skip_without_a_gpu(void) {
 static const char *need_of(const char *method) {
   static const struct {
     const char *method, *pair;
-  } needs[] = {{"superres", "blocks=1"}, {"bow", "words=random:resnet18?width=4&size=16"}};
+  } needs[] = {{"superres", "blocks=1"}, {"bow", "words=random:resnet18?width=4&size=16"}, {"byol", "hidden=64"}};
   for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
     if (strcmp(needs[i].method, method) == 0) {
       return needs[i].pair;
