@@ -6,8 +6,6 @@
 
 #include <stddef.h>
 
-
-
 #ifdef __cplusplus
 extern "C" {
 #endif

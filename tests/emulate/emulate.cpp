@@ -1,11 +1,11 @@
 #include "cuda_runtime.h"
 
+#include <ucontext.h>
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <memory>
-#include <ucontext.h>
 #include <vector>
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -127,8 +127,7 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()> &work) {
     fibers.emplace_back(new fiber);
   }
   for (int i = 0; i < threads; i++) {
-    fibers[i]->thread =
-        dim3((unsigned)i % block.x, (unsigned)i / block.x % block.y, (unsigned)i / block.x / block.y);
+    fibers[i]->thread = dim3((unsigned)i % block.x, (unsigned)i / block.x % block.y, (unsigned)i / block.x / block.y);
   }
   body = &work;
   gridDim = grid;
@@ -143,7 +142,7 @@ void run_grid(dim3 grid, dim3 block, const std::function<void()> &work) {
   }
 }
 
-} // namespace
+}  // namespace
 
 void __syncthreads(void) {
   wait_at(AT_BLOCK_BARRIER);
@@ -196,7 +195,7 @@ void work(std::function<void()> what) {
     what();
   }
 }
-} // namespace
+}  // namespace
 
 void emulated_launch(dim3 grid, dim3 block, const std::function<void()> &what) {
   work([=] { run_grid(grid, block, what); });
@@ -217,7 +216,7 @@ void check_guard(const unsigned char *at, const void *memory, const char *side) 
     }
   }
 }
-} // namespace
+}  // namespace
 
 extern "C" {
 
@@ -347,4 +346,4 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
   return cudaSuccess;
 }
 
-} // extern "C"
+}  // extern "C"

@@ -108,8 +108,8 @@ static ss_status launch_unary_backward(const ss_step *step, int64_t count) {
   const T *gradient = (const T *)step->in[0], *v = (const T *)step->in[1];
   T *out = (T *)step->out[0];
   switch (a->kind) {
-#define SS_X(kind)                                                                                                  \
-  case kind:                                                                                                        \
+#define SS_X(kind)                                                                                               \
+  case kind:                                                                                                     \
     return ss_launch(unary_backward_kernel<T, kind>, ss_blocks(count), SS_CUDA_THREADS, gradient, v, out, count, \
                      a->alpha);
     SS_FOR_UNARY_KINDS(SS_X)
@@ -188,8 +188,9 @@ static ss_status run_binary(const ss_step *step) {
     return step->node->outputs[0]->dtype == SS_BF16 ? launch_binary<bfloat16, bfloat16, bfloat16>(step)
                                                     : launch_binary<bfloat16, bfloat16, float>(step);
   }
-  return a ? launch_binary<bfloat16, float, float>(step)
-           : b ? launch_binary<float, bfloat16, float>(step) : launch_binary<float, float, float>(step);
+  return a   ? launch_binary<bfloat16, float, float>(step)
+         : b ? launch_binary<float, bfloat16, float>(step)
+             : launch_binary<float, float, float>(step);
 }
 
 SS_CUDA_KERNEL(binary, run_binary);
