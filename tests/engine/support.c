@@ -315,10 +315,11 @@ void support_check_gradient(const support_case *test, double tolerance) {
   support_settle(r.parameters);
 
   /* all gradients are read before anything is moved */
+  const int inputs = test->input_count;
   const size_t parameters = ss_graph_gradient_count(r.graph);
   float *input_gradients[SUPPORT_MAX_INPUTS] = {NULL};
   float **parameter_gradients = must_alloc(parameters, sizeof *parameter_gradients);
-  for (int i = 0; i < test->input_count; i++) {
+  for (int i = 0; i < inputs; i++) {
     if (is_labels(test, i)) {
       continue;
     }
@@ -328,7 +329,7 @@ void support_check_gradient(const support_case *test, double tolerance) {
   for (size_t k = 0; k < parameters; k++) {
     parameter_gradients[k] = support_read(r.plan, ss_graph_gradient_tensor(r.graph, k));
   }
-  for (int i = 0; i < test->input_count; i++) {
+  for (int i = 0; i < inputs; i++) {
     if (!is_labels(test, i)) {
       char name[32];
       snprintf(name, sizeof name, "input%d", i);

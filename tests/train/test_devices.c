@@ -164,7 +164,7 @@ static void a_run_changes_its_device(void **state) {
   (void)state;
   skip_without_a_gpu();
   free(train("changes", "moco", "cpu", NULL, false, 2));
-  double losses[2 * MOST_STEPS], whole[2 * MOST_STEPS];
+  double losses[2 * MOST_STEPS] = {0}, whole[2 * MOST_STEPS] = {0};
   char *changed = train("changes", "moco", "cuda", NULL, true, 0), *out = train("stays", "moco", "cpu", NULL, false, 0);
   assert_int_equal(losses_of(changed, losses), losses_of(out, whole));
   for (int i = 0; i < steps; i++) {

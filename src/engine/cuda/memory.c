@@ -107,7 +107,7 @@ static ss_status open_feeder(size_t bytes, ss_feeder **out, ss_error *error) {
 }
 
 static ss_status feed(ss_feeder *feeder, void *to, const void *from, size_t bytes, ss_error *error) {
-  const cudaStream_t stream = ss_cuda_stream();
+  cudaStream_t stream = ss_cuda_stream();
   SS_TRY(ss_cuda_check(cudaStreamWaitEvent(copies, feeder->consumed, 0), "an input", error));
   SS_TRY(
       ss_cuda_check(cudaMemcpyAsync(feeder->between, from, bytes, cudaMemcpyHostToDevice, copies), "an input", error));
