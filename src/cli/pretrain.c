@@ -44,7 +44,7 @@ static bool should_stop(void *context) {
 static void planned(void *context, const ss_config *config) {
   ss_ways_cache_save(config->ways);
   const ss_settings *settings = config->settings;
-  char line[600], device[400] = "";
+  char line[1000], device[400] = "";
   const ss_device *gpu = NULL;
   if (strcmp(ss_settings_text(settings, "device"), "cpu") != 0 &&
       ss_device_open(ss_settings_text(settings, "device"), &gpu, NULL) == SS_OK) {
