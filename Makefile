@@ -2,10 +2,12 @@
 #
 #   make                 this machine's release build; the program is build/selfsup
 #   make PORTABLE=1      for any processor of this architecture
+#   make CUDA=0          without GPUs; else for them too where CUDA and cuDNN are
 #   make SANITIZE=1      with the sanitizers, in build/sanitize
 #   make demo            learns on the procedural world and measures: runs/demo/summary.json
-#   make test            the tests, under the sanitizers and in the release build
+#   make test            the tests, under the sanitizers, in the release build, and of the GPU's kernels
 #   make test-sanitize   under the sanitizers alone
+#   make test-emulated   of the GPU's kernels alone, on the processors
 #   make leaks           every command and method, and what goes wrong, under the sanitizers: no memory left behind
 #   make python-test     the Python package's tests (skipped without NumPy; PYTHON names the interpreter)
 #   make bench           speed, beside the peers where they are installed: SimCLR end to end, the step alone, the loader,
@@ -17,6 +19,7 @@
 #   make clean
 
 PORTABLE ?= 0
+CUDA ?= AUTO
 SANITIZE ?= 0
 CHANGED ?= 0
 PREFIX ?= /usr/local
@@ -26,12 +29,15 @@ on = $(if $(filter-out 0,$(1)),ON,OFF)
 BUILD = $(if $(filter-out 0,$(SANITIZE)),build/sanitize,build)
 CONFIGURE = cmake -G Ninja -S . --log-level=NOTICE -DSS_PORTABLE=$(call on,$(PORTABLE)) \
 	-DCMAKE_INSTALL_PREFIX=$(PREFIX)
+WITH_CUDA = -DSS_CUDA=$(if $(filter AUTO,$(CUDA)),AUTO,$(call on,$(CUDA)))
+# CUDA's kernels on the processors: how they are tested where there is no GPU.
+EMULATED = -DSS_CUDA=EMULATED -DSS_DEFAULT_DEVICE=cuda
 
-.PHONY: all demo test test-sanitize leaks python-test bench lint format fuzz install clean
+.PHONY: all demo test test-sanitize test-emulated leaks python-test bench lint format fuzz install clean
 
 all:
 	@scripts/packages.sh build
-	@$(CONFIGURE) -B $(BUILD) -DSS_SANITIZE=$(call on,$(SANITIZE)) >/dev/null
+	@$(CONFIGURE) -B $(BUILD) -DSS_SANITIZE=$(call on,$(SANITIZE)) $(WITH_CUDA) >/dev/null
 	@cmake --build $(BUILD)
 
 demo: all
@@ -40,8 +46,14 @@ demo: all
 test:
 	@scripts/packages.sh build test
 	@$(CONFIGURE) -B build/sanitize -DSS_SANITIZE=ON >/dev/null
-	@$(CONFIGURE) -B build -DSS_SANITIZE=OFF >/dev/null
-	@scripts/test.sh sanitize release
+	@$(CONFIGURE) -B build -DSS_SANITIZE=OFF $(WITH_CUDA) >/dev/null
+	@$(CONFIGURE) -B build/emulated $(EMULATED) >/dev/null
+	@scripts/test.sh sanitize release emulated
+
+test-emulated:
+	@scripts/packages.sh build test
+	@$(CONFIGURE) -B build/emulated $(EMULATED) >/dev/null
+	@scripts/test.sh emulated
 
 test-sanitize:
 	@scripts/packages.sh build test
@@ -67,7 +79,7 @@ bench: all
 
 lint:
 	@scripts/packages.sh build lint
-	@CC=clang-14 $(CONFIGURE) -B build/clang -DCMAKE_BUILD_TYPE=Debug >/dev/null
+	@CC=clang-14 CXX=clang++-14 $(CONFIGURE) -B build/clang -DCMAKE_BUILD_TYPE=Debug $(EMULATED) >/dev/null
 	@CHANGED=$(CHANGED) scripts/lint.sh
 
 format:

@@ -6,6 +6,8 @@ set -eu
 build=$1
 wrong=0
 
+# The GPU's: a process has one context of it, whoever asks. What nvcc makes of a kernel's file keeps its registration.
+of_the_gpu='\.cu\.o |^(context|memory|cublaslt[a-z_]*|cudnn[a-z_]*)\.c\.o (context|copies|library)$'
 # Tables that are made once, under pthread_once or an atomic, and never change; the locks of OpenMP's critical sections.
 made_once='\.gomp_critical_user_|^(colour_bins|lab)\.c\.o |^amx_convolution\.c\.o ([a-z_]*\.)?known(\.[0-9]+)?$'
 found=$(for archive in "$build"/libss_*.a; do
@@ -18,7 +20,7 @@ done | awk '
         print file, $NF
       }
     }
-  }' | grep -vE "$made_once" || true)
+  }' | grep -vE "$made_once|$of_the_gpu" || true)
 if [ -n "$found" ]; then
   echo "these objects keep variables between calls: move them into a handle, or make them const"
   echo "$found"

@@ -39,7 +39,7 @@ check_tidy() {
 }
 
 check_shell() {
-  shellcheck scripts/*.sh bench/*.sh tests/*/*.sh .ci/run
+  shellcheck scripts/*.sh bench/*.sh bench/gpu tests/*/*.sh .ci/run
 }
 
 step format check_format

@@ -1,6 +1,7 @@
 #!/bin/sh
-# test.sh BUILD...: builds and runs the tests of the builds `sanitize` and `release`, which the Makefile has configured.
-# Under the sanitizers the programs named test_long_* are left out. Exits 1 if anything failed.
+# test.sh BUILD...: builds and runs the tests of the builds `sanitize`, `release` and `emulated`, which the Makefile has
+# configured. Under the sanitizers the programs named test_long_* are left out; emulated are the tests of what computes
+# on devices. Exits 1 if anything failed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,17 +16,18 @@ jobs=$(nproc)
 failed=0
 for build in "$@"; do
   case $build in
-    sanitize) folder=build/sanitize leave_out="-LE long" ;;
-    release) folder=build leave_out= ;;
+    sanitize) folder=build/sanitize targets=tests choose="-LE long" ;;
+    release) folder=build targets=tests choose= ;;
+    emulated) folder=build/emulated targets=device_tests choose="-L device" ;;
     *)
       echo "test.sh: no such build: $build" >&2
       exit 2
       ;;
   esac
-  cmake --build "$folder" --target tests
+  cmake --build "$folder" --target "$targets"
   echo "tests, $build build:"
   # shellcheck disable=SC2086 # two words or none
   ctest --test-dir "$folder" --parallel "$jobs" --timeout 600 --output-on-failure --no-tests=error \
-    $leave_out || failed=1
+    $choose || failed=1
 done
 exit $failed

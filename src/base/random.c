@@ -2,37 +2,9 @@
 
 #include <math.h>
 
-void ss_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
-  uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-  uint32_t k0 = key[0], k1 = key[1];
-  for (int round = 0; round < 10; round++) {
-    const uint64_t p0 = (uint64_t)0xD2511F53u * c0;
-    const uint64_t p1 = (uint64_t)0xCD9E8D57u * c2;
-    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-    c1 = (uint32_t)p1;
-    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c3 = (uint32_t)p0;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  out[0] = c0;
-  out[1] = c1;
-  out[2] = c2;
-  out[3] = c3;
-}
-
-/* splitmix64's finaliser: spreads the parts of a stream's name over the whole key. */
-static uint64_t mix(uint64_t x) {
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
-  return x ^ (x >> 31);
-}
-
 ss_random ss_random_stream(uint64_t seed, ss_random_purpose purpose, uint32_t epoch, uint64_t sample, uint32_t view) {
-  const uint64_t key = mix(mix(seed) ^ (uint64_t)purpose);
+  const uint64_t key = ss_random_key(seed, (int)purpose), place = ss_random_place(sample, view);
   ss_random random = {.key = {(uint32_t)key, (uint32_t)(key >> 32)}, .used = 4};
-  const uint64_t place = mix(sample) ^ view;
   random.counter[1] = epoch;
   random.counter[2] = (uint32_t)place;
   random.counter[3] = (uint32_t)(place >> 32);

@@ -5,6 +5,8 @@
 #ifndef SS_BASE_RANDOM_H
 #define SS_BASE_RANDOM_H
 
+#include "base/philox.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,9 +43,6 @@ float ss_random_between_logarithms(ss_random *random, float low, float high); /*
 float ss_random_normal(ss_random *random);                                    /* mean 0, deviation 1 (Box-Muller) */
 uint32_t ss_random_below(ss_random *random, uint32_t n);                      /* 0 to n-1, unbiased; n >= 1 */
 void ss_random_shuffle(ss_random *random, uint32_t *items, size_t count);     /* Fisher-Yates */
-
-/* One block of Philox4x32-10, for code that needs random access: out = f(counter, key). */
-void ss_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
 uint64_t ss_hash_text(const char *text); /* FNV-1a, 64 bit */
 

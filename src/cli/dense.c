@@ -24,6 +24,7 @@ static void read_options(ss_dense_comparison *out) {
                                     .max_bad = features->max_bad,
                                     .bad = features->bad,
                                     .ways = features->ways,
+                                    .device = features->device,
                                     .tell = ss_tell_epoch};
 }
 

@@ -62,6 +62,7 @@ static void read_options(comparison *out) {
                                         .max_bad = features->max_bad,
                                         .bad = features->bad,
                                         .ways = features->ways,
+                                        .device = features->device,
                                         .tell = ss_tell_epoch};
 }
 

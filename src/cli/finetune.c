@@ -113,6 +113,7 @@ static ss_status configure(comparison *compare, ss_error *error) {
   compare->how.max_bad = measurement->features.max_bad;
   compare->how.bad = measurement->features.bad;
   compare->how.ways = measurement->ways;
+  compare->how.device = measurement->features.device;
   compare->how.tell = tell;
   compare->how.context = compare;
   return compare->out ? check_out(compare->out, error) : SS_OK;

@@ -67,7 +67,7 @@ ss_status ss_measurement_open_model(const ss_arguments *arguments, ss_measuremen
                                        .max_bad = ss_settings_float(settings, "max-bad"),
                                        .bad = tell_bad,
                                        .ways = out->ways};
-  return SS_OK;
+  return ss_device_open(ss_settings_text(settings, "device"), &out->features.device, error);
 }
 
 ss_status ss_measurement_open(const ss_arguments *arguments, bool labelled, ss_measurement *out, ss_error *error) {

@@ -18,7 +18,7 @@
 #define SS_THREADS_OPTION \
   { "threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL }
 #define SS_DEVICE_OPTION \
-  { "device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu" }
+  { "device", SS_OPTION_CHOICE, "cpu", "what computes the network", 0, 0, "cpu|cuda" }
 #define SS_MAX_BAD_OPTION \
   { "max-bad", SS_OPTION_FRACTION, "0.01", "share of pictures that may fail to decode", 0, 0, NULL }
 #define SS_MEASURE_OPTIONS_BUT_BATCH                                                                                   \

@@ -44,11 +44,16 @@ static bool should_stop(void *context) {
 static void planned(void *context, const ss_config *config) {
   ss_ways_cache_save(config->ways);
   const ss_settings *settings = config->settings;
-  char line[400];
-  snprintf(line, sizeof line, "%s on %.200s: %s width %s, %s px, batch %s, %s steps, %s, %s threads, seed %s",
+  char line[1000], device[400] = "";
+  const ss_device *gpu = NULL;
+  if (strcmp(ss_settings_text(settings, "device"), "cpu") != 0 &&
+      ss_device_open(ss_settings_text(settings, "device"), &gpu, NULL) == SS_OK) {
+    snprintf(device, sizeof device, "%s, ", ss_device_describe(gpu));
+  }
+  snprintf(line, sizeof line, "%s on %.200s: %s width %s, %s px, batch %s, %s steps, %s, %s%s threads, seed %s",
            config->method->name, config->data, ss_settings_text(settings, "arch"), ss_settings_text(settings, "width"),
            ss_settings_text(settings, "size"), ss_settings_text(settings, "batch"), ss_settings_text(settings, "steps"),
-           ss_settings_text(settings, "precision"), ss_settings_text(settings, "threads"),
+           ss_settings_text(settings, "precision"), device, ss_settings_text(settings, "threads"),
            ss_settings_text(settings, "seed"));
   spectator *looking = context;
   if (looking->talks) {

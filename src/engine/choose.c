@@ -198,7 +198,7 @@ ss_status ss_choose_way(const ss_node *node, const ss_device *device, int thread
     return ss_fail(error, SS_FAILED, "no kernel of the %s computes %s", device->name, ss_node_text(node, text));
   }
   *choice = (ss_choice){.way = candidates[0]};
-  if (count == 1) {
+  if (count == 1 || device->memory) { /* a device of its own has one way, or a library that chooses */
     return SS_OK;
   }
   char key[512];

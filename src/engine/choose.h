@@ -10,7 +10,8 @@ typedef struct ss_choice {
   char times[120]; /* what each way took when they were timed, "amx 1.20, onednn 3.41" in ms; "" for an only way */
 } ss_choice;
 
-/* The fastest of the device's ways that support the node; timed unless `ways` knows it, and then remembered there. */
+/* The fastest of the device's ways that support the node; timed unless `ways` knows it, and then remembered there. On a
+ * device with memory of its own the first that supports it. */
 ss_status ss_choose_way(const ss_node *node, const ss_device *device, int threads, ss_ways *ways, ss_choice *choice,
                         ss_error *error);
 

@@ -5,8 +5,6 @@
  * Of a bfloat16 and a float32 operand the second is rounded to bfloat16; sums are float32. */
 #include "engine/matmul.h"
 
-#include "engine/node.h"
-
 #include <math.h>
 #include <stdio.h>
 
@@ -137,3 +135,26 @@ static void matmul_gradient(ss_graph *graph, const ss_node *node, ss_tensor *con
 
 const ss_operation_definition ss_operation_linear = {"linear", linear_gradient, 0};
 const ss_operation_definition ss_operation_matmul = {"matmul", matmul_gradient, 0};
+
+/* ---- what a node multiplies ---- */
+
+/* The tensor's last two axes, exchanged if `transposed`. */
+static ss_product_operand operand_of(const ss_tensor *tensor, bool transposed) {
+  const int last = tensor->shape.rank - 1;
+  const int64_t rows = tensor->shape.dims[last - 1], columns = tensor->shape.dims[last];
+  return transposed ? (ss_product_operand){tensor, columns, rows, 1, columns}
+                    : (ss_product_operand){tensor, rows, columns, columns, 1};
+}
+
+ss_product ss_product_of(const ss_node *node) {
+  const bool linear = node->operation == SS_OP_LINEAR;
+  const unsigned flags = linear ? SS_MATMUL_TRANSPOSE_B : node->attributes.flags;
+  const ss_tensor *a = node->inputs[0], *b = node->inputs[1];
+  return (ss_product){.a = operand_of(a, (flags & SS_MATMUL_TRANSPOSE_A) != 0),
+                      .b = operand_of(b, (flags & SS_MATMUL_TRANSPOSE_B) != 0),
+                      .c = operand_of(node->outputs[0], false),
+                      .batch = a->shape.rank == 3 ? a->shape.dims[0] : 1,
+                      .scale = linear ? 1.0f : node->attributes.alpha,
+                      .bias = linear && node->input_count > 2 && node->inputs[2],
+                      .inside = a->dtype == SS_BF16 || b->dtype == SS_BF16 ? SS_BF16 : SS_F32};
+}

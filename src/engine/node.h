@@ -2,6 +2,7 @@
 #ifndef SS_ENGINE_NODE_H
 #define SS_ENGINE_NODE_H
 
+#include "engine/device.h"
 #include "engine/graph.h"
 #include "engine/operations.h"
 
@@ -197,8 +198,7 @@ void ss_pass_fold_sums(
 void ss_pass_remove_unused(ss_graph *graph); /* nodes whose outputs nobody reads */
 /* Batch norms' outputs that the backward pass reads are made again there from the norm's input. */
 void ss_pass_recompute(ss_graph *graph);
-struct ss_device;
 /* Block16 around the operations for which the device wants it, with conversions only where the two layouts meet. */
-void ss_pass_layouts(ss_graph *graph, const struct ss_device *device);
+void ss_pass_layouts(ss_graph *graph, const ss_device *device);
 
 #endif

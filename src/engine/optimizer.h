@@ -33,12 +33,15 @@ void ss_optimizer_free(ss_optimizer *optimizer);
 ss_status ss_optimizer_reserve_accumulation(ss_optimizer *optimizer, ss_error *error);
 
 /* One update from the gradients in `plan` at learning rate `rate`. With `accumulate` > 1, the k-th call of every
- * `accumulate` adds gradients up; the last one updates with their mean. Returns whether it updated. */
-bool ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate, int accumulate);
+ * `accumulate` adds gradients up; the last one updates with their mean. */
+ss_status ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate, int accumulate, ss_error *error);
+
+/* Brings the state to the host, before it is read or written (ss_parameters_settle). */
+ss_status ss_optimizer_settle(ss_optimizer *optimizer, ss_error *error);
 
 /* Forgets what it remembers (momentum, squares) of the parameters whose names match `prefixes`: their values are new.
  */
-void ss_optimizer_forget(ss_optimizer *optimizer, const char *prefixes);
+ss_status ss_optimizer_forget(ss_optimizer *optimizer, const char *prefixes, ss_error *error);
 
 /* The state to be saved, as named float32 arrays ("momentum.NAME", "first.NAME", "second.NAME", "accumulated.NAME") and
  * two counters: updates done, and gradients accumulated since. */

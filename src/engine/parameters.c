@@ -2,17 +2,12 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "engine/residence.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct ss_parameters {
-  uint64_t seed;
-  ss_parameter **items;
-  size_t count, capacity;
-};
 
 ss_parameters *ss_parameters_new(uint64_t seed) {
   ss_parameters *parameters = calloc(1, sizeof *parameters);
@@ -34,6 +29,7 @@ static void free_parameter(ss_parameter *parameter) {
 
 void ss_parameters_free(ss_parameters *parameters) {
   if (parameters) {
+    ss_parameters_leave(parameters);
     for (size_t i = 0; i < parameters->count; i++) {
       free_parameter(parameters->items[i]);
     }
@@ -176,33 +172,80 @@ bool ss_parameter_matches(const ss_parameter *parameter, const char *prefixes) {
   }
 }
 
+/* What a target is averaged from. */
+static ss_status find_source(const ss_parameters *parameters, const ss_parameter *target, const char *target_prefix,
+                             const char *source_prefix, const ss_parameter **out, ss_error *error) {
+  char name[1024];
+  if (snprintf(name, sizeof name, "%s%s", source_prefix, target->name + strlen(target_prefix)) >= (int)sizeof name) {
+    return ss_fail(error, SS_FAILED, "the parameter name is too long: %s", target->name);
+  }
+  const ss_parameter *source = ss_parameters_find(parameters, name);
+  if (!source || source->dtype != target->dtype || !ss_shape_equal(source->shape, target->shape)) {
+    return ss_fail(error, SS_FAILED, "no parameter %s of the shape of %s to average from", name, target->name);
+  }
+  *out = source;
+  return SS_OK;
+}
+
+static void average_here(const ss_parameter *target, const ss_parameter *source, float momentum) {
+  if (target->dtype != SS_F32) {
+    memcpy(target->value, source->value, (size_t)target->count * ss_dtype_size(target->dtype));
+    return;
+  }
+  float *to = target->value;
+  const float *from = source->value;
+  const int64_t count = target->count;
+#pragma omp parallel for simd schedule(static) if (count > 65536)
+  for (int64_t k = 0; k < count; k++) {
+    to[k] = momentum * to[k] + (1.0f - momentum) * from[k];
+  }
+}
+
+enum { pairs_together = 64 };
+
+/* Pairs of one sweep over the device's memory. */
+typedef struct pair_list {
+  ss_pair pairs[pairs_together];
+  size_t count;
+  float momentum;
+  const ss_device_sweeps *sweeps;
+} pair_list;
+
+static ss_status flush(pair_list *list, ss_error *error) {
+  const size_t count = list->count;
+  list->count = 0;
+  return count ? list->sweeps->blend(list->pairs, count, list->momentum, 1.0f - list->momentum, error) : SS_OK;
+}
+
+static ss_status average_there(pair_list *list, const ss_parameter *target, const ss_parameter *source,
+                               ss_error *error) {
+  list->pairs[list->count++] = (ss_pair){target->there, source->there, target->count};
+  return list->count == pairs_together ? flush(list, error) : SS_OK;
+}
+
 ss_status ss_parameters_average(ss_parameters *parameters, const char *target_prefix, const char *source_prefix,
                                 float momentum, bool buffers, ss_error *error) {
-  const size_t length = strlen(target_prefix);
+  /* Counters are copied only with the buffers, at the start of a run: on the host. */
+  if (buffers) {
+    SS_TRY(ss_parameters_settle(parameters, error));
+  }
+  const bool there = parameters->newest == SS_NEWEST_DEVICE;
+  pair_list list = {.momentum = momentum, .sweeps = there ? parameters->device->sweeps : NULL};
+  if (!there) {
+    SS_TRY(ss_parameters_settle(parameters, error));
+  }
   for (size_t i = 0; i < parameters->count; i++) {
-    ss_parameter *target = parameters->items[i];
-    if (strncmp(target->name, target_prefix, length) != 0 || (!(target->flags & SS_TRAINABLE) && !buffers)) {
+    const ss_parameter *target = parameters->items[i], *source = NULL;
+    if (strncmp(target->name, target_prefix, strlen(target_prefix)) != 0 ||
+        (!(target->flags & SS_TRAINABLE) && !buffers)) {
       continue;
     }
-    char name[1024];
-    if (snprintf(name, sizeof name, "%s%s", source_prefix, target->name + length) >= (int)sizeof name) {
-      return ss_fail(error, SS_FAILED, "the parameter name is too long: %s", target->name);
-    }
-    const ss_parameter *source = ss_parameters_find(parameters, name);
-    if (!source || source->dtype != target->dtype || !ss_shape_equal(source->shape, target->shape)) {
-      return ss_fail(error, SS_FAILED, "no parameter %s of the shape of %s to average from", name, target->name);
-    }
-    if (target->dtype != SS_F32) {
-      memcpy(target->value, source->value, (size_t)target->count * ss_dtype_size(target->dtype));
-      continue;
-    }
-    float *to = target->value;
-    const float *from = source->value;
-    const int64_t count = target->count;
-#pragma omp parallel for simd schedule(static) if (count > 65536)
-    for (int64_t k = 0; k < count; k++) {
-      to[k] = momentum * to[k] + (1.0f - momentum) * from[k];
+    SS_TRY(find_source(parameters, target, target_prefix, source_prefix, &source, error));
+    if (there && target->there && source->there && target->dtype == SS_F32) {
+      SS_TRY(average_there(&list, target, source, error));
+    } else {
+      average_here(target, source, momentum);
     }
   }
-  return SS_OK;
+  return flush(&list, error);
 }

@@ -2,6 +2,7 @@
 #ifndef SS_ENGINE_PARAMETERS_H
 #define SS_ENGINE_PARAMETERS_H
 
+#include "engine/device.h"
 #include "engine/tensor.h"
 
 /* How a new parameter is filled; drawn from Philox by seed and name, so the same name has the same numbers whatever
@@ -35,7 +36,8 @@ typedef struct ss_parameter {
   ss_shape shape;
   int64_t count;
   unsigned flags;
-  void *value; /* owned by the store, aligned to 64 bytes */
+  void *value; /* owned by the store, aligned to 64 bytes; ss_parameters_settle says when it may be used */
+  void *there; /* the engine's: its copy in a device's memory, or NULL */
 } ss_parameter;
 
 typedef struct ss_parameters ss_parameters;
@@ -54,6 +56,16 @@ bool ss_parameter_matches(const ss_parameter *parameter, const char *prefixes);
 /* The parameter of that name, made and initialised if it is new. Another shape or type than it has: SS_FAILED. */
 ss_status ss_parameters_get(ss_parameters *parameters, const char *name, ss_dtype dtype, ss_shape shape,
                             ss_initializer initializer, unsigned flags, ss_parameter **out, ss_error *error);
+
+/* A plan on a device with memory of its own computes with copies there. Before `value` is written, and before it is
+ * read after such a plan has run or an optimiser has updated from it, settle: brings the newest values to the host,
+ * from where the next run takes them again. Costs nothing where all is on the host. */
+ss_status ss_parameters_settle(ss_parameters *parameters, ss_error *error);
+
+/* Writes `count` elements from element `at` on into a parameter, on the host and wherever else its newest values are:
+ * what only the host writes, in this way, can be read from `value` at any time. */
+ss_status ss_parameters_write(ss_parameters *parameters, ss_parameter *parameter, int64_t at, const void *values,
+                              int64_t count, ss_error *error);
 
 /* target = momentum x target + (1 - momentum) x source for each parameter target_prefix + X that has a source_prefix +
  * X; counters are copied. momentum 0 copies. SS_FAILED when a target has no source of its shape. (MoCo, equation 2;

@@ -1,6 +1,7 @@
 /* Choosing layouts. Tensors of (N, H, W, C) that element-wise operations and norms tie together share a layout; a group
  * of them takes block16 when a convolution that runs faster on it touches the group. Conversions go where the two meet.
  */
+#include "engine/batch_norm.h"
 #include "engine/kernel.h"
 
 #include <stdlib.h>
@@ -40,9 +41,19 @@ static bool is_spatial(const ss_tensor *tensor) {
   return tensor && tensor->shape.rank == 4 && tensor->shape.dims[0] > 1;
 }
 
+/* Whether a norm's groups of images are whole blocks of sixteen, so that each group is a stretch of memory in block16
+ * too. */
+static bool groups_are_blocks(const ss_node *node) {
+  if (node->operation != SS_OP_BATCH_NORM && node->operation != SS_OP_BATCH_NORM_BACKWARD) {
+    return true;
+  }
+  const int groups = node->attributes.groups;
+  return groups <= 1 || node->inputs[0]->shape.dims[0] / groups % 16 == 0; /* x, or dy */
+}
+
 /* Whether the node does the same to every pixel, so that all its (N, H, W, C) tensors may share any layout. */
 static bool is_transparent(const ss_node *node) {
-  if (!(ss_operation_define(node->operation)->flags & SS_ANY_LAYOUT)) {
+  if (!(ss_operation_define(node->operation)->flags & SS_ANY_LAYOUT) || !groups_are_blocks(node)) {
     return false;
   }
   const ss_tensor *first = NULL;

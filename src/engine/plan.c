@@ -2,10 +2,11 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/system.h"
+#include "engine/batch_norm.h"
 #include "engine/choose.h"
 #include "engine/kernel.h"
-#include "engine/placement.h"
+#include "engine/plan_memory.h"
+#include "engine/residence.h"
 #include "engine/work.h"
 
 #include <omp.h>
@@ -21,48 +22,33 @@ typedef struct timing {
 
 struct ss_plan {
   ss_graph *graph;
+  const ss_device *device;
   ss_step *steps;
   size_t step_count;
   size_t prepared; /* steps whose state must be released */
-  ss_placement placement;
-  char *arena;
+  ss_plan_memory memory;
   uint64_t random_step[2];
+  void *random_step_there; /* its copy in the device's memory */
+  void *recording;         /* the steps, as the device replays them */
+  bool writes_parameters;
   int threads;
   bool profiling;
   timing *timings;
 };
 
-static void *tensor_data(const ss_plan *plan, const ss_tensor *tensor) {
-  switch (tensor->kind) {
-    case SS_TENSOR_PARAMETER:
-      return tensor->parameter->value;
-    case SS_TENSOR_CONSTANT:
-      return tensor->constant;
-    case SS_TENSOR_INPUT:
-    case SS_TENSOR_ACTIVATION:
-      break;
-  }
-  if (tensor->producer && (ss_operation_define(tensor->producer->operation)->flags & SS_IS_VIEW)) {
-    return tensor_data(plan, tensor->producer->inputs[0]);
-  }
-  const size_t offset = plan->placement.offsets[tensor->id];
-  return offset == SS_NO_PLACE ? NULL : plan->arena + offset;
-}
-
 /* Chooses and prepares the kernel of each node that computes something. */
 static ss_status prepare_steps(ss_plan *plan, ss_ways *ways, ss_error *error) {
-  const ss_device *device = ss_device_cpu();
   for (size_t i = 0; i < plan->step_count; i++) {
     ss_step *step = &plan->steps[i];
     step->node = plan->graph->nodes[i];
     step->threads = plan->threads;
-    step->random_step = plan->random_step;
+    step->random_step = plan->random_step_there ? plan->random_step_there : plan->random_step;
     plan->prepared = i + 1;
     if (ss_operation_define(step->node->operation)->flags & SS_IS_VIEW) {
       continue;
     }
     ss_choice choice;
-    SS_TRY(ss_choose_way(step->node, device, plan->threads, ways, &choice, error));
+    SS_TRY(ss_choose_way(step->node, plan->device, plan->threads, ways, &choice, error));
     step->way = choice.way;
     memcpy(plan->timings[i].times, choice.times, sizeof choice.times);
     if (step->way->prepare) {
@@ -80,31 +66,27 @@ static ss_status place_tensors(ss_plan *plan, ss_error *error) {
   for (size_t i = 0; i < plan->step_count; i++) {
     scratch[i] = plan->steps[i].scratch_bytes;
   }
-  const ss_status status = ss_placement_make(&plan->placement, plan->graph, scratch, error);
+  const ss_status status = ss_plan_memory_make(&plan->memory, plan->graph, plan->device, scratch, error);
   free(scratch);
   SS_TRY(status);
-  /* Linux promises memory that it does not have; asked for beforehand, a batch that is too large is an error and not a
-   * killed process. */
-  const uint64_t available = ss_system_available_memory();
-  const bool fits = available == 0 || plan->placement.bytes <= available;
-  plan->arena = fits ? ss_alloc_aligned(plan->placement.bytes) : NULL;
-  if (!plan->arena) {
-    return ss_fail(
-        error, SS_NO_MEMORY,
-        "not enough memory for this batch: it takes %.0f MB, %.0f MB are free; use a smaller --batch or --size",
-        (double)plan->placement.bytes / 1e6, (double)available / 1e6);
-  }
   for (size_t i = 0; i < plan->step_count; i++) {
     ss_step *step = &plan->steps[i];
     for (int k = 0; k < step->node->input_count; k++) {
-      step->in[k] = step->node->inputs[k] ? tensor_data(plan, step->node->inputs[k]) : NULL;
+      step->in[k] = step->node->inputs[k] ? ss_plan_memory_there(&plan->memory, step->node->inputs[k]) : NULL;
     }
     for (int k = 0; k < step->node->output_count; k++) {
-      step->out[k] = step->node->outputs[k] ? tensor_data(plan, step->node->outputs[k]) : NULL;
+      step->out[k] = step->node->outputs[k] ? ss_plan_memory_there(&plan->memory, step->node->outputs[k]) : NULL;
     }
-    step->scratch = plan->arena + plan->placement.scratch_offsets[i];
+    step->scratch = plan->memory.arena + plan->memory.placement.scratch_offsets[i];
   }
   return SS_OK;
+}
+
+/* Whether a run changes the node's parameters: a batch norm's running statistics. */
+static bool writes_parameters(const ss_node *node) {
+  const unsigned flags = node->attributes.flags;
+  return node->operation == SS_OP_BATCH_NORM && (flags & SS_BATCH_NORM_TRAINING) &&
+         !(flags & (SS_BATCH_NORM_HELD | SS_BATCH_NORM_SAVED));
 }
 
 static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *error) {
@@ -116,7 +98,7 @@ static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *e
     if (recompute) {
       ss_pass_recompute(graph);
     }
-    ss_pass_layouts(graph, ss_device_cpu());
+    ss_pass_layouts(graph, plan->device);
     graph->passes_done = true;
   }
   SS_TRY(ss_graph_status(graph, error));
@@ -124,6 +106,13 @@ static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *e
   plan->random_step[1] = graph->options.seed;
   SS_TRY(ss_alloc((void **)&plan->steps, plan->step_count, sizeof *plan->steps, "the plan", error));
   SS_TRY(ss_alloc((void **)&plan->timings, plan->step_count, sizeof *plan->timings, "the plan", error));
+  for (size_t i = 0; i < plan->step_count; i++) {
+    plan->writes_parameters = plan->writes_parameters || writes_parameters(graph->nodes[i]);
+  }
+  if (plan->device->memory) {
+    SS_TRY(plan->device->memory->reserve(sizeof plan->random_step, "the plan", &plan->random_step_there, error));
+  }
+  SS_TRY(ss_parameters_reserve(graph->parameters, plan->device, error));
   SS_TRY(prepare_steps(plan, ways, error));
   return place_tensors(plan, error);
 }
@@ -143,8 +132,11 @@ ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan *
   if (!ways) {
     ways = own = ss_ways_new();
   }
-  ss_status status =
-      ways ? build(plan, ways, options && options->recompute, error) : ss_fail_memory(error, 1, "the plan");
+  plan->device = options && options->device ? options->device : NULL;
+  ss_status status = plan->device ? SS_OK : ss_device_default(&plan->device, error);
+  if (status == SS_OK) {
+    status = ways ? build(plan, ways, options && options->recompute, error) : ss_fail_memory(error, 1, "the plan");
+  }
   ss_ways_free(own);
   if (status != SS_OK) {
     ss_plan_free(plan);
@@ -163,44 +155,101 @@ void ss_plan_free(ss_plan *plan) {
       plan->steps[i].way->release(&plan->steps[i]);
     }
   }
-  ss_free_aligned(plan->arena, plan->placement.bytes);
-  ss_placement_free(&plan->placement);
+  if (plan->device && plan->device->memory) {
+    plan->device->memory->release_recording(plan->recording);
+    plan->device->memory->release(plan->random_step_there);
+  }
+  ss_plan_memory_free(&plan->memory);
   free(plan->timings);
   free(plan->steps);
   free(plan);
 }
 
-ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error) {
-  omp_set_num_threads(plan->threads);
-  plan->random_step[0] = step;
+/* Waits for the device where the time of each step is wanted. */
+static ss_status run_step(ss_plan *plan, size_t index, ss_error *error) {
+  const ss_step *step = &plan->steps[index];
+  const double start = plan->profiling ? ss_clock_seconds() : 0.0;
+  if (step->way->run(step) != SS_OK) {
+    char text[160];
+    return ss_fail(error, SS_FAILED, "the kernel %s failed at %s", step->way->name, ss_node_text(step->node, text));
+  }
+  if (plan->profiling) {
+    if (plan->device->memory) {
+      SS_TRY(plan->device->memory->wait(error));
+    }
+    timing *measured = &plan->timings[index];
+    measured->begin = start;
+    measured->last_time = ss_clock_seconds() - start;
+    measured->seconds += measured->last_time;
+    measured->runs++;
+  }
+  return SS_OK;
+}
+
+static ss_status run_steps(ss_plan *plan, ss_error *error) {
   for (size_t i = 0; i < plan->step_count; i++) {
-    const ss_step *current = &plan->steps[i];
-    if (!current->way) {
-      continue; /* a view: the memory is its input's */
-    }
-    const double start = plan->profiling ? ss_clock_seconds() : 0.0;
-    if (current->way->run(current) != SS_OK) {
-      char text[160];
-      return ss_fail(error, SS_FAILED, "the kernel %s failed at %s", current->way->name,
-                     ss_node_text(current->node, text));
-    }
-    if (plan->profiling) {
-      timing *measured = &plan->timings[i];
-      measured->begin = start;
-      measured->last_time = ss_clock_seconds() - start;
-      measured->seconds += measured->last_time;
-      measured->runs++;
+    if (plan->steps[i].way) { /* else a view: the memory is its input's */
+      SS_TRY(run_step(plan, i, error));
     }
   }
   return SS_OK;
 }
 
+/* The first run asks for each step, which loads the kernels; the second records them; the rest replay the recording. */
+static ss_status run_there(ss_plan *plan, ss_error *error) {
+  const ss_device_memory *device = plan->device->memory;
+  SS_TRY(ss_plan_memory_feed(&plan->memory, error));
+  SS_TRY(device->upload(plan->random_step_there, plan->random_step, sizeof plan->random_step, error));
+  if (plan->profiling || plan->memory.runs < 2) {
+    return run_steps(plan, error);
+  }
+  if (!plan->recording) {
+    SS_TRY(device->begin_recording(error));
+    const ss_status status = run_steps(plan, error);
+    const ss_status ended = device->end_recording(&plan->recording, status == SS_OK ? error : NULL);
+    SS_TRY(status);
+    SS_TRY(ended);
+  }
+  return device->replay(plan->recording, error);
+}
+
+ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error) {
+  omp_set_num_threads(plan->threads);
+  plan->random_step[0] = step;
+  SS_TRY(ss_parameters_move(plan->graph->parameters, plan->device, error));
+  if (!plan->device->memory) {
+    return run_steps(plan, error);
+  }
+  if (plan->writes_parameters) {
+    ss_parameters_changed(plan->graph->parameters, plan->device);
+  }
+  return run_there(plan, error);
+}
+
 void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor) {
-  return tensor ? tensor_data(plan, tensor->plain ? tensor->plain : tensor) : NULL;
+  /* Bringing a result changes what is known of it, not the plan. */
+  ss_plan_memory *memory = (ss_plan_memory *)(uintptr_t)&plan->memory;
+  return tensor ? ss_plan_memory_here(memory, tensor->plain ? tensor->plain : tensor) : NULL;
+}
+
+void *ss_plan_input_place(ss_plan *plan, const ss_tensor *input) {
+  return input ? ss_plan_memory_write_there(&plan->memory, input->plain ? input->plain : input) : NULL;
+}
+
+const ss_device *ss_plan_device(const ss_plan *plan) {
+  return plan->device;
+}
+
+ss_parameters *ss_plan_parameters(const ss_plan *plan) {
+  return plan->graph->parameters;
+}
+
+void *ss_plan_place(const ss_plan *plan, const ss_tensor *tensor) {
+  return tensor ? ss_plan_memory_there(&plan->memory, tensor->plain ? tensor->plain : tensor) : NULL;
 }
 
 size_t ss_plan_arena_bytes(const ss_plan *plan) {
-  return plan->placement.bytes;
+  return plan->memory.placement.bytes;
 }
 
 size_t ss_plan_node_count(const ss_plan *plan) {

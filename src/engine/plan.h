@@ -9,9 +9,10 @@
 typedef struct ss_plan ss_plan;
 
 typedef struct ss_plan_options {
-  int threads;    /* 0: all processors this process may use */
-  ss_ways *ways;  /* choices made before, and where new ones are kept; may be NULL */
-  bool recompute; /* batch norms' outputs are made again for the backward pass instead of kept: less memory */
+  const ss_device *device; /* what computes; NULL: the processors */
+  int threads;             /* 0: all processors this process may use */
+  ss_ways *ways;           /* choices made before, and where new ones are kept; may be NULL */
+  bool recompute;          /* batch norms' outputs are made again for the backward pass instead of kept: less memory */
 } ss_plan_options;
 
 /* Runs the passes over the graph, places its tensors and prepares its kernels. The graph must outlive the plan and not
@@ -22,10 +23,18 @@ void ss_plan_free(ss_plan *plan);
 /* Executes the nodes in order. `step` keys dropout's random numbers. */
 ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error);
 
-/* Where an input is to be written, or a kept tensor, constant or gradient to be read; NULL for others. */
+/* Where an input is to be written, or a kept tensor, constant or gradient to be read, in the host's memory; NULL for
+ * others. On a device with memory of its own an input is taken from there at each run, and a result is brought there by
+ * this call, which waits for it: to be asked for again after each run. */
 void *ss_plan_data(const ss_plan *plan, const ss_tensor *tensor);
 
-size_t ss_plan_arena_bytes(const ss_plan *plan);
+/* The input's place in the memory of a device that has its own: from now on the caller has it written there before each
+ * run, by work queued on that device (engine/pictures.h), and nothing is taken from the host; ss_plan_data brings it as
+ * it brings a result. NULL, and nothing has changed, where the plan computes in the host's memory or has no such input.
+ */
+void *ss_plan_input_place(ss_plan *plan, const ss_tensor *input);
+
+size_t ss_plan_arena_bytes(const ss_plan *plan); /* of the device's memory */
 size_t ss_plan_node_count(const ss_plan *plan);
 
 /* Time by node, for --profile and bench: measured while enabled. Index runs over nodes in order of execution. The texts

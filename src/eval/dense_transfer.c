@@ -73,8 +73,9 @@ static ss_status open_network(network *net, const ss_model *model, const ss_dens
     return ss_fail_memory(error, 1, "the graph");
   }
   record(net, &backbone, task, options, training);
-  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(options), .ways = options->ways}, &net->plan,
-                     error);
+  return ss_plan_new(
+      net->graph, &(ss_plan_options){.device = options->device, .threads = threads_of(options), .ways = options->ways},
+      &net->plan, error);
 }
 
 static ss_status open_pairs(const network *net, const ss_model *model, const ss_dense_set *set, const ss_subset *subset,
@@ -126,7 +127,7 @@ static ss_status run_steps(const network *net, ss_dense_pairs *pairs, ss_optimiz
                      (long long)step + 1, (double)options->rate);
     }
     const double rate = options->rate * pow(1.0 - (double)step / (double)steps, power);
-    ss_optimizer_step(optimizer, net->plan, (float)rate, 1);
+    SS_TRY(ss_optimizer_step(optimizer, net->plan, (float)rate, 1, error));
     sum += loss;
     if ((step + 1) % steps_per_epoch == 0) {
       const int epoch = (int)((step + 1) / steps_per_epoch);

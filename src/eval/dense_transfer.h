@@ -44,6 +44,7 @@ typedef struct ss_dense_options {
   double max_bad;
   ss_loader_bad bad;                                   /* may be NULL */
   ss_ways *ways;                                       /* kernel choices; may be NULL */
+  const ss_device *device;                             /* what computes the network; NULL: the processors */
   ss_dense_sheet *sheet;                               /* may be NULL */
   void (*tell)(void *context, int epoch, double loss); /* after each epoch, from 1; may be NULL */
   void *tell_context;

@@ -80,8 +80,9 @@ static ss_status open_network(network *net, const ss_model *model, int classes, 
     net->answers.distances = ss_graph_keep(net->graph, net->answers.distances);
     net->answers.centreness = ss_graph_keep(net->graph, net->answers.centreness);
   }
-  return ss_plan_new(net->graph, &(ss_plan_options){.threads = threads_of(options), .ways = options->ways}, &net->plan,
-                     error);
+  return ss_plan_new(
+      net->graph, &(ss_plan_options){.device = options->device, .threads = threads_of(options), .ways = options->ways},
+      &net->plan, error);
 }
 
 static ss_status open_pairs(const network *net, const ss_model *model, const ss_box_set *set, const ss_subset *subset,
@@ -122,7 +123,7 @@ static ss_status run_steps(const network *net, ss_box_pairs *pairs, ss_optimizer
       return ss_fail(error, SS_FAILED, "the loss is %g at step %lld; choose a smaller --lr than %g", (double)loss,
                      (long long)step + 1, (double)options->rate);
     }
-    ss_optimizer_step(optimizer, net->plan, rate_at(options, step, steps), 1);
+    SS_TRY(ss_optimizer_step(optimizer, net->plan, rate_at(options, step, steps), 1, error));
     sum += loss;
     if ((step + 1) % steps_per_epoch == 0) {
       *last_loss = sum / (double)steps_per_epoch;

@@ -133,7 +133,8 @@ static ss_status open_measured(const tuning *run, int batch, measured *network, 
   network->images = ss_graph_input(network->graph, "images", SS_F32, ss_shape_of(batch, run->size, run->size, 3));
   network->logits = ss_graph_keep(
       network->graph, ss_classifier_build(network->graph, network->images, &model->backbone, run->data->classes));
-  return ss_plan_new(network->graph, &(ss_plan_options){.threads = run->threads, .ways = run->how->ways},
+  return ss_plan_new(network->graph,
+                     &(ss_plan_options){.device = run->how->device, .threads = run->threads, .ways = run->how->ways},
                      &network->plan, error);
 }
 
@@ -208,13 +209,15 @@ static ss_status tune(tuning *run, const ss_model *start, ss_finetune_result *re
                                      .weight_decay = how->weight_decay,
                                      .seed = how->seed,
                                      .threads = run->threads,
-                                     .ways = how->ways};
+                                     .ways = how->ways,
+                                     .device = how->device};
   SS_TRY(ss_tuned_network_open(start, &options, &run->network, error));
   SS_TRY(start_loader(run, error));
   for (int epoch = 0; epoch < how->epochs; epoch++) {
     SS_TRY(train_epoch(run, epoch, &result->loss, error));
   }
-  return measure(run, result, error);
+  SS_TRY(measure(run, result, error));
+  return ss_parameters_settle(run->network.model->parameters, error);
 }
 
 static void close_tuning(tuning *run) {

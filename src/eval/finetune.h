@@ -27,8 +27,9 @@ typedef struct ss_finetune_options {
   uint64_t seed;
   int threads; /* 0: the processors there are */
   double max_bad;
-  ss_loader_bad bad; /* told of pictures that do not decode, with a NULL context; may be NULL */
-  ss_ways *ways;     /* kernel choices; may be NULL */
+  ss_loader_bad bad;       /* told of pictures that do not decode, with a NULL context; may be NULL */
+  ss_ways *ways;           /* kernel choices; may be NULL */
+  const ss_device *device; /* what computes the network; NULL: the processors */
   void (*tell)(void *context, const ss_finetune_epoch *epoch); /* after each epoch; may be NULL */
   void *context;
 } ss_finetune_options;

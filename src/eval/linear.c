@@ -217,7 +217,7 @@ static ss_status sgd_epoch(const ss_features *train, const classifier *net, ss_o
     SS_TRY(ss_plan_run(net->plan, 0, error));
     *loss += *(const float *)ss_plan_data(net->plan, net->loss);
     batches++;
-    ss_optimizer_step(optimizer, net->plan, rate, 1);
+    SS_TRY(ss_optimizer_step(optimizer, net->plan, rate, 1, error));
   }
   *loss /= batches > 0 ? (double)batches : 1.0;
   return SS_OK;

@@ -73,7 +73,8 @@ ss_status ss_tuned_network_open(const ss_model *start, const ss_tuning_options *
   const ss_optimizer_options sgd = {
       .kind = SS_SGD, .momentum = options->momentum, .weight_decay = options->weight_decay};
   SS_TRY(ss_optimizer_new(&sgd, network->graph, "", &network->optimizer, error));
-  return ss_plan_new(network->graph, &(ss_plan_options){.threads = options->threads, .ways = options->ways},
+  return ss_plan_new(network->graph,
+                     &(ss_plan_options){.device = options->device, .threads = options->threads, .ways = options->ways},
                      &network->plan, error);
 }
 
@@ -99,6 +100,6 @@ ss_status ss_tuned_network_step(ss_tuned_network *network, float rate, double *l
   if (!isfinite(*loss)) {
     return ss_fail(error, SS_FAILED, "the loss became %f in fine-tuning; try a smaller --lr", *loss);
   }
-  ss_optimizer_step(network->optimizer, network->plan, rate, 1);
+  SS_TRY(ss_optimizer_step(network->optimizer, network->plan, rate, 1, error));
   return SS_OK;
 }

@@ -14,8 +14,9 @@ typedef struct ss_tuning_options {
   bool bf16;         /* in training; else float32 */
   float momentum, weight_decay;
   uint64_t seed;
-  int threads;   /* 0: the processors there are */
-  ss_ways *ways; /* kernel choices; may be NULL */
+  int threads;             /* 0: the processors there are */
+  ss_ways *ways;           /* kernel choices; may be NULL */
+  const ss_device *device; /* what computes the network; NULL: the processors */
 } ss_tuning_options;
 
 typedef struct ss_tuned_network {

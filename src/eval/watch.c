@@ -108,10 +108,11 @@ ss_status ss_run_watch_measure(ss_run_watch *run, const ss_parameters *parameter
                                double *top1, ss_error *error) {
   if (!run->opened) {
     const ss_settings *settings = run->config->settings;
-    const ss_feature_options options = {.threads = (int)ss_settings_int(settings, "threads"),
-                                        .max_bad = ss_settings_float(settings, "max-bad"),
-                                        .ways = run->config->ways};
+    ss_feature_options options = {.threads = (int)ss_settings_int(settings, "threads"),
+                                  .max_bad = ss_settings_float(settings, "max-bad"),
+                                  .ways = run->config->ways};
     run->opened = true;
+    SS_TRY(ss_device_open(ss_settings_text(settings, "device"), &options.device, error));
     SS_TRY(ss_watch_open(run->config->data, run->config->source, &options, &run->watch, error));
   }
   return run->watch ? ss_watch_measure(run->watch, parameters, backbone, top1, error) : SS_OK;

@@ -55,7 +55,8 @@ static ss_status stream(const ss_model *model, const ss_source *source, const ss
                                       .batch = reading.batch,
                                       .size = reading.size,
                                       .threads = options->threads,
-                                      .ways = options->ways};
+                                      .ways = options->ways,
+                                      .device = options->device};
   ss_frozen network;
   ss_pictures *pictures = NULL;
   ss_status status = ss_frozen_open(model, &planning, &network, error);

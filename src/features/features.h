@@ -13,8 +13,9 @@ typedef struct ss_feature_options {
   int layer;   /* SS_LAST_LAYER, or the index of a layer: its map, averaged down to at most SS_LAYER_NUMBERS numbers */
   int64_t first; /* rows before it are left out: a multiple of the batch (ss_frozen_batch), less than there are */
   double max_bad;
-  ss_loader_bad bad; /* told of pictures that do not decode, with a NULL context; may be NULL */
-  ss_ways *ways;     /* kernel choices; may be NULL */
+  ss_loader_bad bad;       /* told of pictures that do not decode, with a NULL context; may be NULL */
+  ss_ways *ways;           /* kernel choices; may be NULL */
+  const ss_device *device; /* what computes the network; NULL: the processors */
 } ss_feature_options;
 
 /* (count, dim) float32 and the labels (count), -1 where there is none; owned. */

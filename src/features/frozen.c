@@ -58,7 +58,7 @@ static ss_status start(const ss_model *model, const ss_frozen_options *options, 
     return ss_fail_memory(error, 1, "the graph");
   }
   SS_TRY(record(frozen, model, options, error));
-  const ss_plan_options planning = {.threads = options->threads, .ways = options->ways};
+  const ss_plan_options planning = {.device = options->device, .threads = options->threads, .ways = options->ways};
   return planned ? ss_plan_new(frozen->graph, &planning, &frozen->plan, error) : SS_OK;
 }
 

@@ -15,7 +15,8 @@ typedef struct ss_frozen_options {
   int batch;  /* pictures at a time */
   int size;   /* pixels a side */
   int threads;
-  ss_ways *ways; /* may be NULL */
+  ss_ways *ways;           /* may be NULL */
+  const ss_device *device; /* what computes the network; NULL: the processors */
 } ss_frozen_options;
 
 typedef struct ss_frozen {

@@ -191,6 +191,9 @@ typedef struct ss_method {
   ss_status (*survey)(ss_task *task, const ss_image *picture, ss_error *error);
   /* Writes one sample's views and free labels into `slot` (ss_view_slot). Runs in a loader thread. */
   ss_status (*views)(const ss_task *task, ss_sample *sample, void *slot, ss_error *error);
+  /* Optional, where the one input is ss_sample_view of each of its views and nothing else: with which options. Such
+   * views can be made on a GPU. */
+  const struct ss_view_options *(*view_options)(const ss_task *task, int view);
   /* Records the losses and the score. In an evaluation graph (ss_graph_is_training) the score alone is read. */
   void (*loss)(ss_build *build);
   /* Draws what the network saw and predicted. */

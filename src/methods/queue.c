@@ -1,7 +1,5 @@
 #include "methods/queue.h"
 
-#include <string.h>
-
 ss_tensor *ss_queue(ss_graph *graph, int64_t length, int64_t dims) {
   ss_graph_push_scope(graph, "queue");
   ss_tensor *keys =
@@ -18,11 +16,11 @@ ss_status ss_queue_push(ss_parameters *parameters, const float *keys, int64_t ro
     return ss_fail(error, SS_FAILED, "no queue takes in %lld keys", (long long)rows);
   }
   const int64_t length = queue->shape.dims[0], dims = queue->shape.dims[1];
-  int64_t *next = place->value;
-  float *values = queue->value;
-  for (int64_t i = 0; i < rows; i++) {
-    memcpy(values + *next * dims, keys + i * dims, (size_t)dims * sizeof *keys);
-    *next = (*next + 1) % length;
+  int64_t next = *(const int64_t *)place->value;
+  for (int64_t i = 0, some = 0; i < rows; i += some) { /* up to the end of the queue, then from its beginning */
+    some = rows - i < length - next ? rows - i : length - next;
+    SS_TRY(ss_parameters_write(parameters, queue, next * dims, keys + i * dims, some * dims, error));
+    next = (next + some) % length;
   }
-  return SS_OK;
+  return ss_parameters_write(parameters, place, 0, &next, 1, error);
 }

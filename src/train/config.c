@@ -19,7 +19,7 @@ const ss_option ss_training_options[] = {
     {"optimizer", SS_OPTION_CHOICE, "sgd", "sgd, lars, adam or adamw", 0, 0, "sgd|lars|adam|adamw"},
     {"precision", SS_OPTION_CHOICE, NULL, "f32 or bf16 (default: bf16 where the processor computes it)", 0, 0,
      "f32|bf16"},
-    {"device", SS_OPTION_CHOICE, "cpu", "cpu", 0, 0, "cpu"},
+    {"device", SS_OPTION_CHOICE, "cpu", "what computes", 0, 0, "cpu|cuda"},
     {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},
     {"seed", SS_OPTION_INT, "0", "of weights, order and views; the same seed gives the same bits", 0, 1e15, NULL},
     {"limit", SS_OPTION_INT, "0", "train on that many pictures only, classes in turn (0: all)", 0, 4e9, NULL},

@@ -4,7 +4,8 @@
 
 /* What may change between a run and its continuation without changing what is learned. */
 static bool may_change(const char *name) {
-  static const char *const free_ones[] = {"steps", "epochs", "save-every", "knn-every", "log_every", "max-bad"};
+  static const char *const free_ones[] = {"steps",     "epochs",  "save-every", "knn-every",
+                                          "log_every", "max-bad", "device"};
   for (size_t i = 0; i < sizeof free_ones / sizeof *free_ones; i++) {
     if (strcmp(name, free_ones[i]) == 0) {
       return true;

@@ -144,6 +144,7 @@ ss_status ss_session_open(ss_session *session, ss_config *config, const ss_obser
   const int64_t batch = ss_settings_int(config->settings, "batch");
   const int64_t per_epoch = (int64_t)session->train.count / batch / session->accumulate;
   session->steps_per_epoch = per_epoch > 0 ? per_epoch : 1;
+  SS_TRY(ss_device_open(ss_settings_text(config->settings, "device"), &session->device, error));
   session->task = make_task(session, (int)batch);
   session->task.features = ss_session_features;
   session->task.features_context = session;
@@ -214,7 +215,8 @@ static ss_status record(const ss_session *session, const ss_task *task, bool tra
 }
 
 static ss_status plan(const ss_session *session, ss_recorded *recorded, ss_error *error) {
-  const ss_plan_options options = {.threads = (int)ss_settings_int(session->config->settings, "threads"),
+  const ss_plan_options options = {.device = session->device,
+                                   .threads = (int)ss_settings_int(session->config->settings, "threads"),
                                    .ways = session->config->ways,
                                    .recompute = ss_settings_bool(session->config->settings, "recompute")};
   return ss_plan_new(recorded->graph, &options, &recorded->plan, error);
@@ -301,6 +303,13 @@ static ss_status make_sample(ss_session *session, int worker, uint32_t epoch, ui
 static ss_status make_views(void *context, int worker, uint32_t epoch, uint32_t position, uint32_t index,
                             const ss_image *image, void *slot, ss_error *error) {
   (void)position;
+  const ss_session *session = context;
+  if (session->device_views) {
+    const ss_sample sample = {
+        .image = image, .epoch = epoch, .index = index, .rank = session->ranks[index], .seed = session->task.seed};
+    ss_device_views_draw(session->device_views, &sample, slot);
+    return SS_OK;
+  }
   return make_sample(context, worker, epoch, index, false, image, slot, error);
 }
 
@@ -340,10 +349,31 @@ ss_status ss_session_make_workers(ss_session *session, ss_error *error) {
                   error);
 }
 
+/* The pictures that a GPU makes views of are those that the loader would. */
+static ss_status open_device_views(ss_session *session, const ss_decode_options *decoding, ss_error *error) {
+  int64_t bytes = 0;
+  if (!session->players[0].plan || !session->task.method->view_options || !ss_device_has_memory(session->device)) {
+    return SS_OK;
+  }
+  SS_TRY(ss_device_views_open(&session->task, session->device, session->source, &session->train, decoding,
+                              &session->device_views, &bytes, error));
+  if (session->device_views) {
+    ss_session_note(session, "views are made on the GPU, of %u pictures in %.0f MB of its memory", session->train.count,
+                    (double)bytes / 1e6);
+  } else {
+    ss_session_note(session, "views are made on the processors: the GPU has no room for the pictures");
+  }
+  return SS_OK;
+}
+
 ss_status ss_session_start_loader(ss_session *session, size_t cache_bytes, ss_error *error) {
   SS_TRY(ss_session_make_workers(session, error));
   const int64_t batches_per_epoch = (int64_t)session->train.count / session->task.batch;
   ss_loader_options options = ss_session_loader_options(session, false);
+  SS_TRY(open_device_views(session, &options.decode, error));
+  if (session->device_views) {
+    options.slot_bytes = ss_device_views_slot_bytes(session->device_views);
+  }
   options.samples = session->train.samples;
   options.count = session->train.count;
   options.batch = (uint32_t)session->task.batch;
@@ -371,6 +401,16 @@ void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_
       }
     }
   }
+}
+
+ss_status ss_session_fill_player(ss_session *session, int player, const ss_batch *batch, ss_error *error) {
+  const ss_recorded *recorded = &session->players[player];
+  if (session->device_views) {
+    return ss_device_views_make(session->device_views, recorded->plan, recorded->build.inputs[0], batch->slots,
+                                batch->count, error);
+  }
+  ss_session_fill(&session->task, recorded, batch);
+  return SS_OK;
 }
 
 ss_status ss_session_picture(const ss_session *session, const char *out, const char *name, ss_metrics *metrics,
@@ -427,6 +467,7 @@ void ss_session_close(ss_session *session) {
       ss_image_free(&session->workers[i].work[k]);
     }
   }
+  ss_device_views_close(session->device_views);
   free(session->workers);
   free(session->ranks);
   free(session->labels);

@@ -4,6 +4,7 @@
 
 #include "data/loader.h"
 #include "engine/plan.h"
+#include "train/device_views.h"
 #include "train/metrics.h"
 #include "train/run.h"
 #include "train/trainer.h"
@@ -40,12 +41,14 @@ typedef struct ss_session {
   bool held_out;   /* held was taken from the training part */
   ss_task task, held_task;
   bool configured;
+  const ss_device *device;
   ss_parameters *parameters;
   ss_recorded players[SS_MAX_PLAYERS];
   ss_optimizer *optimizers[SS_MAX_PLAYERS];
   int player_count;
   ss_recorded evaluation; /* plan NULL: the method has no score, or there is nothing to measure it on */
   ss_loader *loader;
+  ss_device_views *device_views; /* NULL: the processors make all views */
   ss_worker *workers; /* the training loader's threads', and after them that of scoring, which goes on beside them */
   int worker_count;   /* of the training loader */
   int64_t step, batches, steps, steps_per_epoch;
@@ -66,6 +69,8 @@ ss_status ss_session_make_workers(ss_session *session, ss_error *error);
 
 /* Copies a batch's slots, sample by sample, into a graph's inputs, view by view. */
 void ss_session_fill(const ss_task *task, const ss_recorded *recorded, const ss_batch *batch);
+/* The same for a player's graph and a batch of the session's loader, whose views may be made on the device. */
+ss_status ss_session_fill_player(ss_session *session, int player, const ss_batch *batch, ss_error *error);
 
 ss_run_state ss_session_state(ss_session *session);
 /* Sends a line to the observer. */

@@ -28,7 +28,8 @@ static ss_status stream(const ss_session *session, const ss_model *model, const 
                                 .layer = SS_LAST_LAYER,
                                 .max_bad = ss_settings_float(settings, "max-bad"),
                                 .bad = NULL,
-                                .ways = session->config->ways};
+                                .ways = session->config->ways,
+                                .device = session->device};
   if (request->map) {
     const char *names[SS_MAX_LAYERS];
     int count = 0;
@@ -51,5 +52,6 @@ ss_status ss_session_features(void *session_of, const ss_feature_request *reques
   ss_model model = {.parameters = session->parameters, .backbone = session->task.backbone};
   memcpy(model.mean, ss_imagenet_mean, sizeof model.mean);
   memcpy(model.deviation, ss_imagenet_deviation, sizeof model.deviation);
-  return stream(session, &model, request, error);
+  SS_TRY(stream(session, &model, request, error));
+  return ss_parameters_settle(session->parameters, error); /* the method may write some of them */
 }

@@ -12,7 +12,8 @@ typedef struct ss_step_times {
 } ss_step_times;
 
 /* Makes one batch with the session's loader (ss_session_open and _record went before), runs two steps to warm up and
- * `steps` that count. `profile` gets the profile of the first player's plan; it is the session's. */
+ * `steps` that count, then some for the profile. `profile` gets the profile of the first player's plan; it is the
+ * session's. */
 ss_status ss_step_bench(ss_session *session, int steps, ss_step_times *times, ss_profile *profile, ss_error *error);
 
 #endif

@@ -50,6 +50,10 @@ static int by_value(const void *a, const void *b) {
 }
 
 static ss_status save(ss_session *session, const char *out, ss_error *error) {
+  SS_TRY(ss_parameters_settle(session->parameters, error));
+  for (int p = 0; p < session->player_count; p++) {
+    SS_TRY(ss_optimizer_settle(session->optimizers[p], error));
+  }
   const ss_run_state state = ss_session_state(session);
   SS_TRY(ss_checkpoint_write(out, &state, error));
   char *path = NULL;
@@ -65,9 +69,10 @@ static ss_status begin_epoch(ss_session *session, step_meter *meter, int64_t epo
   ss_task *task = &session->task;
   const double begin = ss_clock_seconds();
   task->renewed = NULL;
+  SS_TRY(ss_parameters_settle(session->parameters, error));
   SS_TRY(session->config->method->before_epoch(task, session->parameters, epoch, error));
   for (int p = 0; p < session->player_count && task->renewed; p++) {
-    ss_optimizer_forget(session->optimizers[p], task->renewed);
+    SS_TRY(ss_optimizer_forget(session->optimizers[p], task->renewed, error));
   }
   meter->report_start += ss_clock_seconds() - begin;
   return SS_OK;
@@ -88,7 +93,7 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
     for (int p = 0; p < session->player_count; p++) {
       const ss_recorded *player = &session->players[p];
       begin = ss_clock_seconds();
-      ss_session_fill(&session->task, player, &batch);
+      SS_TRY(ss_session_fill_player(session, p, &batch, error));
       ss_phase_end(&meter->phases[SS_PHASE_FILL], begin);
       SS_TRY(ss_plan_run(player->plan, (uint64_t)session->batches, error));
       const float loss = *(const float *)ss_plan_data(player->plan, player->build.losses[p]);
@@ -100,7 +105,8 @@ static ss_status update(ss_session *session, step_meter *meter, double rate, ss_
       meter->loss_sum += loss;
       begin = ss_clock_seconds();
       const double factor = method->player_rates[p] > 0.0 ? method->player_rates[p] : 1.0;
-      ss_optimizer_step(session->optimizers[p], player->plan, (float)(rate * factor), session->accumulate);
+      SS_TRY(
+          ss_optimizer_step(session->optimizers[p], player->plan, (float)(rate * factor), session->accumulate, error));
       ss_phase_end(&meter->phases[SS_PHASE_UPDATE], begin);
     }
     meter->loss_count++;
@@ -244,6 +250,7 @@ static ss_status check(ss_session *session, ss_held_scores *held, double *knn, s
   const ss_observer *observer = session->observer;
   const bool wanted = ss_settings_int(session->config->settings, "knn-every") > 0;
   if (wanted && observer->measure && session->task.classes > 0) {
+    SS_TRY(ss_parameters_settle(session->parameters, error));
     SS_TRY(observer->measure(observer->context, session->parameters, &session->task.backbone, knn, error));
   }
   tell_scores(session, held);
@@ -289,6 +296,7 @@ static ss_status loop(ss_session *session, const ss_train_request *request, ss_m
     if (session->step == 1 || due) {
       snprintf(name, sizeof name, "step-%07lld", (long long)session->step);
       SS_TRY(ss_session_picture(session, request->out, name, metrics, error));
+      SS_TRY(ss_parameters_settle(session->parameters, error));
       SS_TRY(ss_metrics_weights(metrics, session->step, session->parameters, error));
     }
     if (last || stop || session->step - saved_at >= save_every) {

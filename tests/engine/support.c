@@ -2,6 +2,7 @@
 
 #include "base/bfloat16.h"
 #include "base/random.h"
+#include "engine/device.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -31,16 +32,20 @@ double support_difference(const float *a, const float *b, int64_t count) {
 
 /* ---- plans ---- */
 
-ss_plan *support_plan_threads(ss_graph *graph, int threads) {
+static ss_plan *plan_on(ss_graph *graph, const ss_device *device, int threads) {
   ss_error error = {{0}};
   if (ss_graph_status(graph, &error) != SS_OK) {
     fail_msg("not recorded: %s", error.message);
   }
   ss_plan *plan = NULL;
-  if (ss_plan_new(graph, &(ss_plan_options){.threads = threads}, &plan, &error) != SS_OK) {
+  if (ss_plan_new(graph, &(ss_plan_options){.device = device, .threads = threads}, &plan, &error) != SS_OK) {
     fail_msg("not planned: %s", error.message);
   }
   return plan;
+}
+
+ss_plan *support_plan_threads(ss_graph *graph, int threads) {
+  return plan_on(graph, NULL, threads);
 }
 
 ss_plan *support_plan(ss_graph *graph) {
@@ -51,6 +56,13 @@ void support_run(ss_plan *plan) {
   ss_error error = {{0}};
   if (ss_plan_run(plan, 0, &error) != SS_OK) {
     fail_msg("not run: %s", error.message);
+  }
+}
+
+void support_settle(ss_parameters *parameters) {
+  ss_error error = {{0}};
+  if (ss_parameters_settle(parameters, &error) != SS_OK) {
+    fail_msg("not settled: %s", error.message);
   }
 }
 
@@ -136,9 +148,9 @@ static ss_tensor *record_output(recorded *r, const support_case *test, ss_dtype 
   return test->record(r->graph, r->inputs, test->context);
 }
 
-/* `weights` of L, or NULL to draw them. */
-static void record(recorded *r, const support_case *test, ss_dtype compute, const float *weights,
-                   int64_t weight_count) {
+/* `weights` of L, or NULL to draw them; device: NULL for that of any test. */
+static void record_on(recorded *r, const support_case *test, ss_dtype compute, const float *weights,
+                      int64_t weight_count, const ss_device *device) {
   ss_tensor *output = record_output(r, test, compute);
   ss_error error = {{0}};
   if (output == NULL) {
@@ -172,7 +184,13 @@ static void record(recorded *r, const support_case *test, ss_dtype compute, cons
       r->gradients[i] = gradient != NULL ? ss_graph_keep(r->graph, gradient) : NULL;
     }
   }
-  r->plan = support_plan(r->graph);
+  r->plan = plan_on(r->graph, device, 2);
+  support_settle(r->parameters); /* which are given other values before the first run */
+}
+
+static void record(recorded *r, const support_case *test, ss_dtype compute, const float *weights,
+                   int64_t weight_count) {
+  record_on(r, test, compute, weights, weight_count, NULL);
 }
 
 static void release(recorded *r) {
@@ -224,6 +242,7 @@ static void fill_inputs(const recorded *r, const support_case *test) {
 
 static double loss(const recorded *r) {
   support_run(r->plan);
+  support_settle(r->parameters);
   float *output = support_read(r->plan, r->output);
   double sum = 0.0;
   for (int64_t i = 0; i < r->output_count; i++) {
@@ -293,12 +312,14 @@ void support_check_gradient(const support_case *test, double tolerance) {
   fill_inputs(&r, test);
   move_parameters(&r, test);
   support_run(r.plan);
+  support_settle(r.parameters);
 
   /* all gradients are read before anything is moved */
+  const int inputs = test->input_count;
   const size_t parameters = ss_graph_gradient_count(r.graph);
   float *input_gradients[SUPPORT_MAX_INPUTS] = {NULL};
   float **parameter_gradients = must_alloc(parameters, sizeof *parameter_gradients);
-  for (int i = 0; i < test->input_count; i++) {
+  for (int i = 0; i < inputs; i++) {
     if (is_labels(test, i)) {
       continue;
     }
@@ -308,7 +329,7 @@ void support_check_gradient(const support_case *test, double tolerance) {
   for (size_t k = 0; k < parameters; k++) {
     parameter_gradients[k] = support_read(r.plan, ss_graph_gradient_tensor(r.graph, k));
   }
-  for (int i = 0; i < test->input_count; i++) {
+  for (int i = 0; i < inputs; i++) {
     if (!is_labels(test, i)) {
       char name[32];
       snprintf(name, sizeof name, "input%d", i);
@@ -391,6 +412,7 @@ void support_check_golden(const support_case *test, const char *golden_name, ss_
   }
   set_parameters(&r, golden);
   support_run(r.plan);
+  support_settle(r.parameters);
 
   float *output = support_read(r.plan, r.output);
   compare(test, golden, "output", output, r.output_count, tolerance);
@@ -426,4 +448,67 @@ void support_check_golden(const support_case *test, const char *golden_name, ss_
   }
   release(&r);
   support_golden_close(golden);
+}
+
+/* ---- devices compared ---- */
+
+static void compare_tensors(const support_case *test, const char *what, const ss_plan *plan, const ss_tensor *tensor,
+                            const ss_plan *other_plan, const ss_tensor *other, double tolerance) {
+  const int64_t count = ss_shape_count(ss_tensor_shape(tensor));
+  float *expected = support_read(plan, tensor), *values = support_read(other_plan, other);
+  double largest = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    largest = fmax(largest, fabs((double)expected[i]));
+  }
+  const double off = support_difference(values, expected, count);
+  if (!(off <= tolerance * largest)) {
+    fail_msg("%s: %s differs by %.3g (largest magnitude %.3g, tolerance %.3g)", test->name, what, off, largest,
+             tolerance);
+  }
+  free(expected);
+  free(values);
+}
+
+static void compare_recorded(const support_case *test, const recorded *r, const recorded *other, double tolerance) {
+  compare_tensors(test, "the output", r->plan, r->output, other->plan, other->output, tolerance);
+  for (int i = 0; i < test->input_count; i++) {
+    if (r->gradients[i] != NULL) {
+      char what[40];
+      snprintf(what, sizeof what, "the gradient of input%d", i);
+      compare_tensors(test, what, r->plan, r->gradients[i], other->plan, other->gradients[i], tolerance);
+    }
+  }
+  for (size_t k = 0; k < ss_graph_gradient_count(r->graph); k++) {
+    compare_tensors(test, ss_graph_gradient_parameter(r->graph, k)->name, r->plan,
+                    ss_graph_gradient_tensor(r->graph, k), other->plan, ss_graph_gradient_tensor(other->graph, k),
+                    tolerance);
+  }
+}
+
+void support_check_devices(const support_case *test, ss_dtype compute, double tolerance) {
+  ss_error error = {{0}};
+  const ss_device *cpu = NULL, *gpu = NULL;
+  assert_int_equal(ss_device_open("cpu", &cpu, &error), SS_OK);
+  if (ss_device_open("cuda", &gpu, &error) != SS_OK) {
+    print_message("%s\n", error.message);
+    skip();
+  }
+  /* A second run on the GPU is recorded, a third is replayed. */
+  const struct {
+    const ss_device *device;
+    int runs;
+  } places[] = {{cpu, 1}, {gpu, 1}, {gpu, 3}};
+  recorded r[3];
+  for (int i = 0; i < 3; i++) {
+    record_on(&r[i], test, compute, NULL, 0, places[i].device);
+    fill_inputs(&r[i], test);
+    for (int run = 0; run < places[i].runs; run++) {
+      support_run(r[i].plan);
+    }
+  }
+  compare_recorded(test, &r[0], &r[1], tolerance);
+  compare_recorded(test, &r[1], &r[2], 0.0);
+  for (int i = 0; i < 3; i++) {
+    release(&r[i]);
+  }
 }

@@ -56,6 +56,11 @@ const float *support_golden_array(const support_golden *golden, const char *key,
  * after one run. */
 void support_check_golden(const support_case *test, const char *golden_name, ss_dtype compute, double tolerance);
 
+/* Runs the case, L and its gradients as above, on the processors and on the GPU (skips the test where there is none):
+ * output and gradients differ by less than `tolerance` x the largest magnitude of the processors', and the GPU gives
+ * the same bits at each run. */
+void support_check_devices(const support_case *test, ss_dtype compute, double tolerance);
+
 /* Largest |a - b|. */
 double support_difference(const float *a, const float *b, int64_t count);
 
@@ -71,5 +76,7 @@ float *support_read(const ss_plan *plan, const ss_tensor *tensor);
 /* Writes an input of one of these types. */
 void support_write(const ss_plan *plan, const ss_tensor *tensor, const float *values);
 void support_run(ss_plan *plan);
+/* Before parameters are read or written. */
+void support_settle(ss_parameters *parameters);
 
 #endif

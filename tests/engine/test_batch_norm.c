@@ -177,6 +177,7 @@ static results run_large(int threads, ss_dtype compute, bool keep) {
       out.dweight = support_read(plan, ss_graph_gradient_tensor(graph, i));
     }
   }
+  support_settle(parameters);
   memcpy(out.mean, ss_parameters_find(parameters, "norm.running_mean")->value, sizeof out.mean);
   memcpy(out.variance, ss_parameters_find(parameters, "norm.running_var")->value, sizeof out.variance);
   out.batches = *(int64_t *)ss_parameters_find(parameters, "norm.num_batches_tracked")->value;
@@ -246,6 +247,64 @@ static void statistics_are_exact(void **state) {
   free_results(&got);
 }
 
+enum { between_side = 8, between_channels = 32, between_pixels = between_side * between_side * between_channels };
+
+/* conv(relu(norm(conv(x)))) of `images`, normed in `groups`, and the gradient of its sum of squares by the first
+ * convolution's weight. */
+static void run_between(const float *x, int images, int groups, float *y, float *gradient) {
+  ss_parameters *parameters = ss_parameters_new(5);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_BF16, .training = true});
+  const ss_convolution_options three = {.kernel = {3, 3}, .padding = {1, 1}};
+  ss_tensor *input =
+      ss_graph_input(graph, "x", SS_F32, ss_shape_of(images, between_side, between_side, between_channels));
+  ss_tensor *h = ss_convolution2d(graph, ss_cast(graph, input, SS_BF16), between_channels, &three, "first");
+  h = ss_relu(graph, ss_batch_norm(graph, h, &(ss_batch_norm_options){.groups = groups}, "norm"));
+  ss_tensor *out =
+      ss_graph_keep(graph, ss_cast(graph, ss_convolution2d(graph, h, between_channels, &three, "second"), SS_F32));
+  ss_graph_backward(graph, ss_reduce_sum(graph, ss_square(graph, out), 15u, false), "first.");
+  ss_plan *plan = support_plan(graph);
+  support_write(plan, input, x);
+  support_run(plan);
+  memcpy(y, ss_plan_data(plan, out), (size_t)images * between_pixels * sizeof *y);
+  memcpy(gradient, ss_plan_data(plan, ss_graph_gradient_tensor(graph, 0)),
+         9 * between_channels * between_channels * sizeof *gradient);
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+}
+
+/* Groups of eight images between convolutions that may want sixteen side by side: as each group alone. */
+static void groups_keep_their_images(void **state) {
+  (void)state;
+  enum { images = 16, half = images / 2, weights = 9 * between_channels * between_channels };
+  float *x = calloc((size_t)images * between_pixels, sizeof *x),
+        *together = calloc((size_t)images * between_pixels, sizeof *x),
+        *apart = calloc((size_t)images * between_pixels, sizeof *x),
+        *gradients = calloc((size_t)3 * weights, sizeof *x);
+  assert_true(x && together && apart && gradients);
+  ss_random random = ss_random_stream(11, SS_RANDOM_METHOD, 0, 0, 0);
+  for (int i = 0; i < images * between_pixels; i++) { /* the halves differ in size and mean */
+    x[i] = i < half * between_pixels ? ss_random_normal(&random) : 2.0f + 3.0f * ss_random_normal(&random);
+  }
+  run_between(x, images, 2, together, gradients);
+  run_between(x, half, 1, apart, gradients + weights);
+  run_between(x + half * between_pixels, half, 1, apart + half * between_pixels, gradients + 2 * weights);
+  float largest = 0.0f, largest_gradient = 0.0f;
+  for (int i = 0; i < images * between_pixels; i++) {
+    largest = fmaxf(largest, fabsf(apart[i]));
+  }
+  assert_true(support_difference(together, apart, (int64_t)images * between_pixels) <= 0.02 * (double)largest);
+  for (int i = 0; i < weights; i++) {
+    gradients[weights + i] += gradients[2 * weights + i];
+    largest_gradient = fmaxf(largest_gradient, fabsf(gradients[weights + i]));
+  }
+  assert_true(support_difference(gradients, gradients + weights, weights) <= 0.02 * (double)largest_gradient);
+  free(x);
+  free(together);
+  free(apart);
+  free(gradients);
+}
+
 static void counts_a_batch_a_group(void **state) {
   (void)state;
   ss_parameters *parameters = ss_parameters_new(1);
@@ -256,6 +315,7 @@ static void counts_a_batch_a_group(void **state) {
   memset(ss_plan_data(plan, x), 0, 6 * 3 * sizeof(float));
   support_run(plan);
   support_run(plan);
+  support_settle(parameters);
   assert_int_equal(*(int64_t *)ss_parameters_find(parameters, "norm.num_batches_tracked")->value, 6);
   ss_plan_free(plan);
   ss_graph_free(graph);
@@ -277,6 +337,7 @@ static void statistics_are_held_and_unread_norms_do_nothing(void **state) {
   const float values[] = {1, 2, 3, 4, 5, 6};
   memcpy(ss_plan_data(plan, x), values, sizeof values);
   support_run(plan);
+  support_settle(parameters);
   assert_memory_equal(ss_plan_data(plan, y), ss_plan_data(plan, z), sizeof values); /* the batch's statistics in both */
   const struct {
     const char *name;
@@ -321,6 +382,7 @@ static void mistakes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(groups_keep_their_images),
       cmocka_unit_test(f32_as_pytorch),
       cmocka_unit_test(bf16_as_pytorch),
       cmocka_unit_test(composed_as_pytorch),

@@ -1,5 +1,8 @@
 #include "support.h"
 
+#include "base/random.h"
+#include "engine/node.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +232,35 @@ static void dropout_drops(void **state) {
   free(second);
 }
 
+/* Element i has the i-th number of the node's stream, of this seed and step: on every device, at every run. */
+static void dropout_draws_its_stream(void **state) {
+  (void)state;
+  enum { COUNT = 1003, SEED = 7 };
+  const float probability = 0.4f;
+  ss_graph *graph = ss_graph_new(NULL, &(ss_graph_options){SS_F32, true, SEED});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(COUNT));
+  ss_tensor *y = ss_graph_keep(graph, ss_dropout(graph, x, probability));
+  assert_non_null(y);
+  const uint64_t node = (uint64_t)y->producer->id;
+  ss_plan *plan = support_plan(graph);
+  float *values = ss_plan_data(plan, x);
+  for (int i = 0; i < COUNT; i++) {
+    values[i] = 1.0f;
+  }
+  for (uint32_t step = 0; step < 4; step++) {
+    ss_error error = {{0}};
+    assert_int_equal(ss_plan_run(plan, step, &error), SS_OK);
+    ss_random random = ss_random_stream(SEED, SS_RANDOM_DROPOUT, step, node, 0);
+    const float *dropped = ss_plan_data(plan, y);
+    for (int i = 0; i < COUNT; i++) {
+      const bool zero = (double)ss_random_bits(&random) < floor((double)probability * 0x1p32);
+      assert_true(dropped[i] == (zero ? 0.0f : 1.0f / (1.0f - probability)));
+    }
+  }
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+}
+
 static void dropout_is_nothing_in_evaluation(void **state) {
   (void)state;
   ss_parameters *parameters = ss_parameters_new(1);
@@ -266,6 +298,7 @@ int main(void) {
       cmocka_unit_test(extremes),
       cmocka_unit_test(same_bits_for_any_threads),
       cmocka_unit_test(dropout_drops),
+      cmocka_unit_test(dropout_draws_its_stream),
       cmocka_unit_test(dropout_is_nothing_in_evaluation),
       cmocka_unit_test(mistakes),
   };

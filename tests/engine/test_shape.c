@@ -123,6 +123,35 @@ static void test_gather_out_of_range(void **state) {
   ss_graph_free(graph);
 }
 
+/* Rows that many read, and one that nobody does; more columns than a block of threads. */
+static void test_gather_by_many(void **state) {
+  (void)state;
+  enum { ROWS = 5, COLUMNS = 1030, READERS = 700 };
+  ss_graph *graph = ss_graph_new(NULL, &(ss_graph_options){.compute = SS_F32});
+  ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(ROWS, COLUMNS));
+  ss_tensor *indices = ss_graph_input(graph, "indices", SS_I32, ss_shape_of(READERS));
+  ss_tensor *weights = ss_graph_input(graph, "weights", SS_F32, ss_shape_of(READERS, COLUMNS));
+  ss_graph_want_gradient(graph, x);
+  ss_tensor *weighted = ss_multiply(graph, ss_gather(graph, x, indices), weights);
+  ss_graph_backward(graph, ss_reduce_sum(graph, weighted, 3u, false), "");
+  ss_tensor *gradient = ss_graph_keep(graph, ss_graph_gradient_of(graph, x));
+  ss_plan *plan = support_plan(graph);
+  int32_t *read = ss_plan_data(plan, indices);
+  float *of_readers = ss_plan_data(plan, weights);
+  static float expected[ROWS][COLUMNS];
+  for (int i = 0; i < READERS; i++) {
+    read[i] = i * i % 7 % (ROWS - 1);
+    for (int c = 0; c < COLUMNS; c++) {
+      of_readers[i * COLUMNS + c] = (float)((i * 31 + c) % 64); /* whose sums are exact */
+      expected[read[i]][c] += of_readers[i * COLUMNS + c];
+    }
+  }
+  support_run(plan);
+  assert_memory_equal(ss_plan_data(plan, gradient), expected, sizeof expected);
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+}
+
 /* Big enough for several threads: a transpose and its inverse, a shuffle of rows, integers included. */
 static void test_large(void **state) {
   (void)state;
@@ -185,6 +214,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_goldens_and_gradients),
       cmocka_unit_test(test_gather_out_of_range),
+      cmocka_unit_test(test_gather_by_many),
       cmocka_unit_test(test_large),
       cmocka_unit_test(test_mistakes),
   };

@@ -141,7 +141,7 @@ support_run support_run_loss(const support_task *task, int batch) {
     free(slot);
     ss_image_free(&picture);
   }
-  if (ss_plan_run(run.plan, 0, &error) != SS_OK) {
+  if (ss_plan_run(run.plan, 0, &error) != SS_OK || ss_parameters_settle(run.parameters, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
   return run;

@@ -93,6 +93,7 @@ static void the_loss_mixes_two_bags_by_area(void **state) {
   *(float *)gamma->value = 0.0f; /* every word is as likely: -log 1/4, whatever the mixture */
   assert_int_equal(ss_plan_run(of.run.plan, 0, &error), SS_OK);
   assert_true(fabs((double)support_scalar(&of.run, of.run.build.losses[0]) - log(4.0)) < 1e-5);
+  assert_int_equal(ss_parameters_settle(of.run.parameters, &error), SS_OK);
   *(float *)gamma->value = 5.0f;
   const float *mask = ss_plan_data(of.run.plan, of.run.build.inputs[2]);
   float *view = ss_plan_data(of.run.plan, of.run.build.inputs[0]);
@@ -164,6 +165,7 @@ static void the_cosine_classifier_heeds_directions_alone(void **state) {
     fail_msg("%s", error.message);
   }
   const float weight[2][3] = {{0, 5, 0}, {1, 1, 0}}, rows[2][3] = {{0, 0.2f, 0}, {-30, 0, 0}};
+  assert_int_equal(ss_parameters_settle(parameters, &error), SS_OK);
   memcpy(ss_parameters_find(parameters, "head.weight")->value, weight, sizeof weight);
   memcpy(ss_plan_data(plan, x), rows, sizeof rows);
   assert_int_equal(ss_plan_run(plan, 0, &error), SS_OK);

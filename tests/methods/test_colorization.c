@@ -196,7 +196,8 @@ static void record(run *out, const char *pairs) {
     assert_ptr_equal(ss_graph_keep(out->graph, kept[i]), kept[i]);
   }
   ss_error error = {{0}};
-  if (ss_plan_new(out->graph, &(ss_plan_options){.threads = 1}, &out->plan, &error) != SS_OK) {
+  if (ss_plan_new(out->graph, &(ss_plan_options){.threads = 1}, &out->plan, &error) != SS_OK ||
+      ss_parameters_settle(out->parameters, &error) != SS_OK) {
     fail_msg("%s", error.message);
   }
   for (int s = 0; s < BATCH; s++) {

@@ -139,6 +139,7 @@ static void check_player(const support_golden *golden, int p) {
   support_write(plan, real, support_golden_array(golden, "real", NULL));
   support_write(plan, weights, support_golden_array(golden, "weights", NULL));
   char key[256];
+  support_settle(parameters);
   for (size_t i = 0; i < ss_parameters_count(parameters); i++) {
     ss_parameter *parameter = ss_parameters_at(parameters, i);
     if (parameter->flags & SS_TRAINABLE) {

@@ -263,6 +263,7 @@ static double *keep_gradients(const run *r) {
 
 /* Moves every parameter that has a gradient by `step` times the kept one. */
 static void move(const run *r, const double *gradients, double step) {
+  assert_int_equal(ss_parameters_settle(r->parameters, NULL), SS_OK);
   for (size_t i = 0; i < ss_graph_gradient_count(r->graph); i++) {
     ss_parameter *parameter = ss_graph_gradient_parameter(r->graph, i);
     for (int64_t k = 0; k < parameter->count; k++) {
@@ -363,6 +364,7 @@ static void players_train_their_own(void **state) {
       assert_true(ss_parameter_matches(ss_graph_gradient_parameter(r.graph, i), prefixes));
     }
     execute(&r);
+    assert_int_equal(ss_parameters_settle(parameters, NULL), SS_OK);
     const int64_t *seen = ss_parameters_find(parameters, "backbone.bn1.num_batches_tracked")->value;
     assert_int_equal(*seen, player);
     finish(&r);

@@ -103,6 +103,7 @@ static void run(running *r, const char *weights, const ss_safetensors *golden, b
   must(ss_plan_new(r->graph, &(ss_plan_options){.threads = 2}, &r->plan, &error), &error);
   must(ss_safetensors_read_float(golden, input, ss_plan_data(r->plan, images), &error), &error);
   must(ss_plan_run(r->plan, 0, &error), &error);
+  must(ss_parameters_settle(r->model->parameters, &error), &error);
 }
 
 static void stop(running *r) {

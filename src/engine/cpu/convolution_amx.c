@@ -1,7 +1,7 @@
 /* Binds the AMX kernels, those of bf16 (amx_convolution.h) and those of float32 (split_convolution.h), to convolution
  * nodes. */
+#include "engine/convolution_geometry.h"
 #include "engine/cpu/amx_convolution.h"
-#include "engine/cpu/convolution_geometry.h"
 #include "engine/cpu/convolution_ways.h"
 #include "engine/cpu/split_convolution.h"
 

@@ -1,7 +1,7 @@
 /* Convolutions in plain C: the reference, and what serves processors and shapes that nothing faster does. */
 #include "base/bfloat16.h"
 #include "base/compiler.h"
-#include "engine/cpu/convolution_geometry.h"
+#include "engine/convolution_geometry.h"
 #include "engine/cpu/convolution_ways.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Convolutions by oneDNN. Activations are channels last at the node's boundary; block16 ones go through scratch. */
-#include "engine/cpu/convolution_geometry.h"
+#include "engine/convolution_geometry.h"
 #include "engine/cpu/convolution_ways.h"
 #include "engine/cpu/onednn.h"
 #include "engine/cpu/relayout.h"

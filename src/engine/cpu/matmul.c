@@ -5,45 +5,9 @@
 #include "engine/cpu/onednn.h"
 #include "engine/kernel.h"
 
-/* A node as c = scale op(a) op(b) + bias, matrices (batch, rows, columns) with strides in elements. */
-typedef struct matrix {
-  const ss_tensor *tensor;
-  int64_t rows, columns, row_stride, column_stride;
-} matrix;
-
-typedef struct product {
-  matrix a, b, c;
-  int64_t batch;
-  float scale;
-  bool bias;
-} product;
-
-/* The tensor's last two axes, exchanged if `transposed`. */
-static matrix matrix_of(const ss_tensor *tensor, bool transposed) {
-  const int last = tensor->shape.rank - 1;
-  const int64_t rows = tensor->shape.dims[last - 1], columns = tensor->shape.dims[last];
-  return transposed ? (matrix){tensor, columns, rows, 1, columns} : (matrix){tensor, rows, columns, columns, 1};
-}
-
-static product product_of(const ss_node *node) {
-  const bool linear = node->operation == SS_OP_LINEAR;
-  const unsigned flags = linear ? SS_MATMUL_TRANSPOSE_B : node->attributes.flags;
-  const ss_tensor *a = node->inputs[0];
-  return (product){.a = matrix_of(a, (flags & SS_MATMUL_TRANSPOSE_A) != 0),
-                   .b = matrix_of(node->inputs[1], (flags & SS_MATMUL_TRANSPOSE_B) != 0),
-                   .c = matrix_of(node->outputs[0], false),
-                   .batch = a->shape.rank == 3 ? a->shape.dims[0] : 1,
-                   .scale = linear ? 1.0f : node->attributes.alpha,
-                   .bias = linear && node->input_count > 2 && node->inputs[2]};
-}
-
-static bool is_bf16(const product *p) {
-  return p->a.tensor->dtype == SS_BF16 || p->b.tensor->dtype == SS_BF16;
-}
-
 /* ---- oneDNN ---- */
 
-static ss_onednn_operand operand_of(const matrix *m, ss_dtype inside, bool any) {
+static ss_onednn_operand operand_of(const ss_product_operand *m, ss_dtype inside, bool any) {
   ss_onednn_operand operand = {.rank = m->tensor->shape.rank, .dtype = m->tensor->dtype, .inside = inside, .any = any};
   const int row = operand.rank - 2;
   operand.dims[0] = m->tensor->shape.dims[0];
@@ -56,11 +20,10 @@ static ss_onednn_operand operand_of(const matrix *m, ss_dtype inside, bool any) 
 }
 
 static ss_onednn_problem problem_of(const ss_node *node, bool any) {
-  const product p = product_of(node);
-  const ss_dtype inside = is_bf16(&p) ? SS_BF16 : SS_F32;
+  const ss_product p = ss_product_of(node);
   return (ss_onednn_problem){.kind = SS_ONEDNN_MATMUL,
-                             .a = operand_of(&p.a, inside, any),
-                             .b = operand_of(&p.b, inside, any),
+                             .a = operand_of(&p.a, p.inside, any),
+                             .b = operand_of(&p.b, p.inside, any),
                              .c = operand_of(&p.c, p.c.tensor->dtype, false),
                              .bias = p.bias,
                              .scale = p.scale};
@@ -105,7 +68,8 @@ static void onednn_release(ss_step *step) {
 /* ---- loops ---- */
 
 /* An element, rounded to bf16 if the product is in bf16. */
-static double load(const matrix *m, const void *values, bool round, int64_t batch, int64_t row, int64_t column) {
+static double load(const ss_product_operand *m, const void *values, bool round, int64_t batch, int64_t row,
+                   int64_t column) {
   const int64_t index = batch * m->rows * m->columns + row * m->row_stride + column * m->column_stride;
   if (m->tensor->dtype == SS_BF16) {
     return (double)ss_bf16_to_float(((const ss_bf16 *)values)[index]);
@@ -115,8 +79,8 @@ static double load(const matrix *m, const void *values, bool round, int64_t batc
 }
 
 static ss_status loops_run(const ss_step *step) {
-  const product p = product_of(step->node);
-  const bool round = is_bf16(&p);
+  const ss_product p = ss_product_of(step->node);
+  const bool round = p.inside == SS_BF16;
   const float *bias = p.bias ? step->in[2] : NULL;
 #pragma omp parallel for num_threads(step->threads) schedule(static)
   for (int64_t job = 0; job < p.batch * p.c.rows; job++) {

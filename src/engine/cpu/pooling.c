@@ -1,7 +1,7 @@
 /* Pooling. Both ways gather: each output (each input's gradient) is written once, by one thread, in a fixed order. */
 #include "engine/pooling.h"
 
-#include "engine/cpu/convolution_geometry.h"
+#include "engine/convolution_geometry.h"
 #include "engine/cpu/elements.h"
 #include "engine/cpu/pooling_avx512.h"
 #include "engine/kernel.h"

@@ -1,8 +1,8 @@
 #include "engine/reduction.h"
 
 #include "engine/cpu/elements.h"
-#include "engine/cpu/walk.h"
 #include "engine/kernel.h"
+#include "engine/walk.h"
 
 #include <math.h>
 

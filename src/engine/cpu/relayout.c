@@ -1,6 +1,6 @@
 #include "engine/cpu/relayout.h"
 
-#include "engine/cpu/convolution_geometry.h"
+#include "engine/convolution_geometry.h"
 #include "engine/kernel.h"
 
 #include <string.h>

@@ -23,6 +23,6 @@ static bool wants_block16(const ss_node *node) {
 }
 
 const ss_device *ss_device_cpu(void) {
-  static const ss_device device = {"CPU", kernel, wants_block16};
+  static const ss_device device = {.name = "CPU", .kernel = kernel, .wants_block16 = wants_block16};
   return &device;
 }

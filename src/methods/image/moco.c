@@ -114,6 +114,7 @@ const ss_method ss_method_moco = {
     .configure = configure,
     .release = ss_two_views_release,
     .views = ss_two_views,
+    .view_options = ss_two_views_options,
     .loss = loss,
     .picture = ss_two_views_picture,
     .before_epoch = ss_momentum_before_epoch,

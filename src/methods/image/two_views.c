@@ -59,6 +59,11 @@ ss_status ss_two_views(const ss_task *task, ss_sample *sample, void *slot, ss_er
   return SS_OK;
 }
 
+const ss_view_options *ss_two_views_options(const ss_task *task, int view) {
+  const two_views *views = task->state;
+  return &views->view[view];
+}
+
 ss_status ss_two_views_picture(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error) {
   return ss_sheet_of_views(task, shown, 0, out, error);
 }

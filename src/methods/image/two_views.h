@@ -2,6 +2,7 @@
 #ifndef SS_METHODS_IMAGE_TWO_VIEWS_H
 #define SS_METHODS_IMAGE_TWO_VIEWS_H
 
+#include "augment/view.h"
 #include "methods/method.h"
 
 /* Their options, for the table of a method: how strong its paper's colour jitter is at strength 1. */
@@ -32,6 +33,7 @@
 ss_status ss_two_views_configure(ss_task *task, ss_error *error);
 void ss_two_views_release(ss_task *task);
 ss_status ss_two_views(const ss_task *task, ss_sample *sample, void *slot, ss_error *error);
+const ss_view_options *ss_two_views_options(const ss_task *task, int view);
 ss_status ss_two_views_picture(const ss_task *task, const ss_shown *shown, ss_image *out, ss_error *error);
 
 /* Chance of ss_matching_score in a batch, per cent: one among the other views. */

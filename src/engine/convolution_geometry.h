@@ -1,6 +1,6 @@
 /* What the convolution kernels read off a node. */
-#ifndef SS_ENGINE_CPU_CONVOLUTION_GEOMETRY_H
-#define SS_ENGINE_CPU_CONVOLUTION_GEOMETRY_H
+#ifndef SS_ENGINE_CONVOLUTION_GEOMETRY_H
+#define SS_ENGINE_CONVOLUTION_GEOMETRY_H
 
 #include "engine/node.h"
 

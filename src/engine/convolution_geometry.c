@@ -1,4 +1,4 @@
-#include "engine/cpu/convolution_geometry.h"
+#include "engine/convolution_geometry.h"
 
 ss_convolution_geometry ss_convolution_geometry_of(const ss_node *node) {
   ss_convolution_geometry g = {.groups = node->attributes.groups};

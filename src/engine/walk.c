@@ -1,4 +1,4 @@
-#include "engine/cpu/walk.h"
+#include "engine/walk.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
-/* Inside the CPU kernels: going over a tensor in the order of its memory while others, broadcast to it or in another
+/* Inside the kernels: going over a tensor in the order of its memory while others, broadcast to it or in another
  * layout, are followed by strides. */
-#ifndef SS_ENGINE_CPU_WALK_H
-#define SS_ENGINE_CPU_WALK_H
+#ifndef SS_ENGINE_WALK_H
+#define SS_ENGINE_WALK_H
 
 #include "engine/node.h"
 

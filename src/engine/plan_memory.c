@@ -1,0 +1,184 @@
+#include "engine/plan_memory.h"
+
+#include "base/memory.h"
+#include "base/system.h"
+#include "engine/residence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t bytes_of(const ss_tensor *tensor) {
+  return (size_t)ss_shape_count(tensor->shape) * ss_dtype_size(tensor->dtype);
+}
+
+/* The tensor whose memory it is. */
+static const ss_tensor *root_of(const ss_tensor *tensor) {
+  while (tensor->kind == SS_TENSOR_ACTIVATION && tensor->producer &&
+         (ss_operation_define(tensor->producer->operation)->flags & SS_IS_VIEW)) {
+    tensor = tensor->producer->inputs[0];
+  }
+  return tensor;
+}
+
+void *ss_plan_memory_there(const ss_plan_memory *memory, const ss_tensor *tensor) {
+  const ss_tensor *root = root_of(tensor);
+  switch (root->kind) {
+    case SS_TENSOR_PARAMETER:
+      return ss_parameter_place(root->parameter, memory->device);
+    case SS_TENSOR_CONSTANT:
+      return memory->mirrors ? memory->mirrors[root->id].there : root->constant;
+    case SS_TENSOR_INPUT:
+    case SS_TENSOR_ACTIVATION:
+      break;
+  }
+  const size_t offset = memory->placement.offsets[root->id];
+  return offset == SS_NO_PLACE ? NULL : memory->arena + offset;
+}
+
+/* Results are brought when they are asked for, once a run. */
+static void *bring(ss_plan_memory *memory, const ss_tensor *tensor) {
+  const ss_device_memory *device = memory->device->memory;
+  ss_mirror *mirror = &memory->mirrors[tensor->id];
+  const void *there = ss_plan_memory_there(memory, tensor);
+  if (!there) {
+    return NULL;
+  }
+  if (!mirror->host) {
+    mirror->bytes = bytes_of(tensor);
+    mirror->host = device->reserve_host(mirror->bytes);
+    mirror->of_run = -1;
+  }
+  if (!mirror->host) {
+    memory->status = ss_fail_memory(&memory->error, mirror->bytes, "a result");
+  } else if (mirror->of_run != memory->runs && memory->status == SS_OK) {
+    memory->status = device->download(mirror->host, there, mirror->bytes, &memory->error);
+    mirror->of_run = memory->runs;
+  }
+  return mirror->host;
+}
+
+void *ss_plan_memory_here(ss_plan_memory *memory, const ss_tensor *tensor) {
+  const ss_tensor *root = root_of(tensor);
+  if (!memory->mirrors) {
+    return ss_plan_memory_there(memory, tensor);
+  }
+  switch (root->kind) {
+    case SS_TENSOR_PARAMETER:
+      memory->status = ss_parameters_settle(memory->graph->parameters, &memory->error);
+      return root->parameter->value;
+    case SS_TENSOR_CONSTANT:
+      return root->constant;
+    case SS_TENSOR_INPUT:
+      if (memory->mirrors[root->id].written_there) {
+        break;
+      }
+      return memory->mirrors[root->id].host;
+    case SS_TENSOR_ACTIVATION:
+      break;
+  }
+  return bring(memory, tensor);
+}
+
+void *ss_plan_memory_write_there(ss_plan_memory *memory, const ss_tensor *input) {
+  void *there = ss_plan_memory_there(memory, input);
+  if (!memory->mirrors || input->kind != SS_TENSOR_INPUT || !there) {
+    return NULL;
+  }
+  ss_mirror *mirror = &memory->mirrors[input->id];
+  if (!mirror->written_there) {
+    const ss_device_memory *device = memory->device->memory;
+    device->close_feeder(mirror->feeder);
+    device->release_host(mirror->host);
+    *mirror = (ss_mirror){.written_there = true};
+  }
+  return there;
+}
+
+ss_status ss_plan_memory_feed(ss_plan_memory *memory, ss_error *error) {
+  if (!memory->mirrors) {
+    return SS_OK;
+  }
+  if (memory->status != SS_OK) {
+    return ss_fail(error, memory->status, "%s", memory->error.message);
+  }
+  for (size_t i = 0; i < memory->graph->tensor_count; i++) {
+    const ss_tensor *tensor = memory->graph->tensors[i];
+    const ss_mirror *mirror = &memory->mirrors[tensor->id];
+    if (tensor->kind == SS_TENSOR_INPUT && mirror->feeder) {
+      SS_TRY(memory->device->memory->feed(mirror->feeder, ss_plan_memory_there(memory, tensor), mirror->host,
+                                          mirror->bytes, error));
+    }
+  }
+  memory->runs++;
+  return SS_OK;
+}
+
+/* Copies of the constants, and the memory by which inputs come. */
+static ss_status make_mirrors(ss_plan_memory *memory, ss_error *error) {
+  const ss_graph *graph = memory->graph;
+  const ss_device_memory *device = memory->device->memory;
+  SS_TRY(ss_alloc((void **)&memory->mirrors, graph->tensor_count, sizeof *memory->mirrors, "the plan", error));
+  for (size_t i = 0; i < graph->tensor_count; i++) {
+    const ss_tensor *tensor = graph->tensors[i];
+    ss_mirror *mirror = &memory->mirrors[tensor->id];
+    const size_t bytes = bytes_of(tensor);
+    if (tensor->kind == SS_TENSOR_CONSTANT) {
+      SS_TRY(device->reserve(bytes, "a constant", &mirror->there, error));
+      SS_TRY(device->upload(mirror->there, tensor->constant, bytes, error));
+    } else if (tensor->kind == SS_TENSOR_INPUT && memory->placement.offsets[tensor->id] != SS_NO_PLACE) {
+      mirror->bytes = bytes;
+      mirror->host = device->reserve_host(bytes);
+      if (!mirror->host) {
+        return ss_fail_memory(error, bytes, "an input");
+      }
+      SS_TRY(device->open_feeder(bytes, &mirror->feeder, error));
+    }
+  }
+  return SS_OK;
+}
+
+/* Linux promises memory that it does not have; asked for beforehand, a batch that is too large is an error and not a
+ * killed process. */
+static ss_status take_host_memory(ss_plan_memory *memory, ss_error *error) {
+  const size_t bytes = memory->placement.bytes;
+  const uint64_t available = ss_system_available_memory();
+  memory->arena = available == 0 || bytes <= available ? ss_alloc_aligned(bytes) : NULL;
+  if (!memory->arena) {
+    return ss_fail(
+        error, SS_NO_MEMORY,
+        "not enough memory for this batch: it takes %.0f MB, %.0f MB are free; use a smaller --batch or --size",
+        (double)bytes / 1e6, (double)available / 1e6);
+  }
+  return SS_OK;
+}
+
+ss_status ss_plan_memory_make(ss_plan_memory *memory, const ss_graph *graph, const ss_device *device,
+                              const size_t *scratch, ss_error *error) {
+  memory->graph = graph;
+  memory->device = device;
+  SS_TRY(ss_placement_make(&memory->placement, graph, scratch, error));
+  if (!device->memory) {
+    return take_host_memory(memory, error);
+  }
+  SS_TRY(device->memory->reserve(memory->placement.bytes, "this batch", (void **)&memory->arena, error));
+  return make_mirrors(memory, error);
+}
+
+void ss_plan_memory_free(ss_plan_memory *memory) {
+  if (!memory->device) {
+    return;
+  }
+  const ss_device_memory *device = memory->device->memory;
+  if (!device) {
+    ss_free_aligned(memory->arena, memory->placement.bytes);
+  } else {
+    for (size_t i = 0; memory->mirrors && i < memory->graph->tensor_count; i++) {
+      device->release(memory->mirrors[i].there);
+      device->close_feeder(memory->mirrors[i].feeder);
+      device->release_host(memory->mirrors[i].host);
+    }
+    device->release(memory->arena);
+    free(memory->mirrors);
+  }
+  ss_placement_free(&memory->placement);
+}
