@@ -225,11 +225,8 @@ static ss_status average_there(pair_list *list, const ss_parameter *target, cons
 
 ss_status ss_parameters_average(ss_parameters *parameters, const char *target_prefix, const char *source_prefix,
                                 float momentum, bool buffers, ss_error *error) {
-  /* Counters are copied only with the buffers, at the start of a run: on the host. */
-  if (buffers) {
-    SS_TRY(ss_parameters_settle(parameters, error));
-  }
-  const bool there = parameters->newest == SS_NEWEST_DEVICE;
+  /* Buffers, counters among them, are copied at the start of a run: on the host. */
+  const bool there = !buffers && parameters->newest == SS_NEWEST_DEVICE;
   pair_list list = {.momentum = momentum, .sweeps = there ? parameters->device->sweeps : NULL};
   if (!there) {
     SS_TRY(ss_parameters_settle(parameters, error));
@@ -241,7 +238,7 @@ ss_status ss_parameters_average(ss_parameters *parameters, const char *target_pr
       continue;
     }
     SS_TRY(find_source(parameters, target, target_prefix, source_prefix, &source, error));
-    if (there && target->there && source->there && target->dtype == SS_F32) {
+    if (there) {
       SS_TRY(average_there(&list, target, source, error));
     } else {
       average_here(target, source, momentum);

@@ -132,7 +132,7 @@ ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan *
   if (!ways) {
     ways = own = ss_ways_new();
   }
-  plan->device = options && options->device ? options->device : NULL;
+  plan->device = options ? options->device : NULL;
   ss_status status = plan->device ? SS_OK : ss_device_default(&plan->device, error);
   if (status == SS_OK) {
     status = ways ? build(plan, ways, options && options->recompute, error) : ss_fail_memory(error, 1, "the plan");

@@ -64,7 +64,9 @@ void *ss_plan_memory_here(ss_plan_memory *memory, const ss_tensor *tensor) {
   }
   switch (root->kind) {
     case SS_TENSOR_PARAMETER:
-      memory->status = ss_parameters_settle(memory->graph->parameters, &memory->error);
+      if (memory->status == SS_OK) { /* the first failure is the one that is told */
+        memory->status = ss_parameters_settle(memory->graph->parameters, &memory->error);
+      }
       return root->parameter->value;
     case SS_TENSOR_CONSTANT:
       return root->constant;

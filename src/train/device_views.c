@@ -1,6 +1,5 @@
 #include "train/device_views.h"
 
-#include "augment/view.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -112,8 +111,7 @@ size_t ss_device_views_slot_bytes(const ss_device_views *views) {
   return ((size_t)views->views * sizeof(ss_device_view) + 63) / 64 * 64;
 }
 
-/* What was drawn, in the engine's terms. */
-static ss_device_view view_of(const ss_view_options *options, const ss_view_draw *draw, int64_t picture) {
+ss_device_view ss_device_view_of(const ss_view_options *options, const ss_view_draw *draw, int64_t picture) {
   const float strengths[SS_VIEW_CHANGES] = {options->brightness, options->contrast, options->saturation, options->hue};
   ss_device_view view = {.picture = picture,
                          .left = draw->crop.left,
@@ -140,7 +138,7 @@ void ss_device_views_draw(const ss_device_views *views, const ss_sample *sample,
     const ss_view_options *options = views->task->method->view_options(views->task, v);
     ss_random random = ss_sample_random(sample, (uint32_t)v);
     const ss_view_draw draw = ss_view_draw_random(options, sample->image->width, sample->image->height, &random);
-    records[v] = view_of(options, &draw, (int64_t)sample->rank);
+    records[v] = ss_device_view_of(options, &draw, (int64_t)sample->rank);
   }
 }
 

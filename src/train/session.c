@@ -352,7 +352,7 @@ ss_status ss_session_make_workers(ss_session *session, ss_error *error) {
 /* The pictures that a GPU makes views of are those that the loader would. */
 static ss_status open_device_views(ss_session *session, const ss_decode_options *decoding, ss_error *error) {
   int64_t bytes = 0;
-  if (!session->players[0].plan || !session->task.method->view_options || !ss_device_has_memory(session->device)) {
+  if (!session->players[0].plan) {
     return SS_OK;
   }
   SS_TRY(ss_device_views_open(&session->task, session->device, session->source, &session->train, decoding,
@@ -360,7 +360,7 @@ static ss_status open_device_views(ss_session *session, const ss_decode_options 
   if (session->device_views) {
     ss_session_note(session, "views are made on the GPU, of %u pictures in %.0f MB of its memory", session->train.count,
                     (double)bytes / 1e6);
-  } else {
+  } else if (bytes > 0) {
     ss_session_note(session, "views are made on the processors: the GPU has no room for the pictures");
   }
   return SS_OK;

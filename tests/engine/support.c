@@ -32,6 +32,16 @@ double support_difference(const float *a, const float *b, int64_t count) {
 
 /* ---- plans ---- */
 
+const ss_device *support_gpu(void) {
+  const ss_device *device = NULL;
+  ss_error error = {{0}};
+  if (ss_device_open("cuda", &device, &error) != SS_OK) {
+    print_message("skipped: %s\n", error.message);
+    skip();
+  }
+  return device;
+}
+
 static ss_plan *plan_on(ss_graph *graph, const ss_device *device, int threads) {
   ss_error error = {{0}};
   if (ss_graph_status(graph, &error) != SS_OK) {
@@ -487,12 +497,8 @@ static void compare_recorded(const support_case *test, const recorded *r, const 
 
 void support_check_devices(const support_case *test, ss_dtype compute, double tolerance) {
   ss_error error = {{0}};
-  const ss_device *cpu = NULL, *gpu = NULL;
+  const ss_device *cpu = NULL, *gpu = support_gpu();
   assert_int_equal(ss_device_open("cpu", &cpu, &error), SS_OK);
-  if (ss_device_open("cuda", &gpu, &error) != SS_OK) {
-    print_message("%s\n", error.message);
-    skip();
-  }
   /* A second run on the GPU is recorded, a third is replayed. */
   const struct {
     const ss_device *device;

@@ -67,6 +67,9 @@ double support_difference(const float *a, const float *b, int64_t count);
 /* The case cannot be recorded: the graph's status is not SS_OK and its message contains `text`. */
 void support_expect_mistake(const support_case *test, const char *text);
 
+/* The GPU; where the build or the machine has none, the test is skipped and says why. */
+const ss_device *support_gpu(void);
+
 /* A plan of the graph for two threads (or `threads`); fails the test with the graph's message if there is none. */
 ss_plan *support_plan(ss_graph *graph);
 ss_plan *support_plan_threads(ss_graph *graph, int threads);

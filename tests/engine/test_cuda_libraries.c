@@ -16,12 +16,7 @@
 
 /* The GPU, with its libraries if they are asked for; skips the test, saying why, where there is none. */
 static const ss_device *open_device(bool libraries) {
-  const ss_device *device = NULL;
-  ss_error error = {{0}};
-  if (ss_device_open("cuda", &device, &error) != SS_OK) {
-    print_message("%s\n", error.message);
-    skip();
-  }
+  const ss_device *device = support_gpu();
 #if SS_CUDA_EMULATED
   if (libraries) {
     print_message("the GPU is emulated: without cuDNN and cuBLASLt\n");

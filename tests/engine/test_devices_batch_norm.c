@@ -166,12 +166,7 @@ static void release(results *of) {
 
 static void batch_norms(void **state) {
   (void)state;
-  ss_error error = {{0}};
-  const ss_device *gpu = NULL;
-  if (ss_device_open("cuda", &gpu, &error) != SS_OK) {
-    print_message("%s\n", error.message);
-    skip();
-  }
+  const ss_device *gpu = support_gpu();
   const ss_dtype types[] = {SS_F32, SS_BF16};
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     for (int t = 0; t < 2; t++) {

@@ -7,6 +7,7 @@
 #include "engine/operations.h"
 #include "engine/pictures.h"
 #include "engine/plan.h"
+#include "train/device_views.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,16 +21,6 @@ typedef struct collection {
   int count;
   ss_device_pictures *pictures;
 } collection;
-
-static const ss_device *device_or_skip(void) {
-  const ss_device *device = NULL;
-  ss_error error = {""};
-  if (ss_device_open("cuda", &device, &error) != SS_OK) {
-    print_message("skipped: %s\n", error.message);
-    skip();
-  }
-  return device;
-}
 
 static void must(ss_status status, const ss_error *error) {
   if (status != SS_OK) {
@@ -100,27 +91,6 @@ static ss_view_options all_options(int size) {
   return options;
 }
 
-/* What was drawn, in the numbers that a device takes. */
-static ss_device_view view_of(int picture, const ss_view_options *options, const ss_view_draw *draw) {
-  const float strengths[] = {options->brightness, options->contrast, options->saturation, options->hue};
-  ss_device_view view = {.picture = picture,
-                         .left = draw->crop.left,
-                         .top = draw->crop.top,
-                         .width = draw->crop.width,
-                         .height = draw->crop.height,
-                         .flip = draw->flip,
-                         .gray = draw->gray,
-                         .sigma = draw->blur ? draw->sigma : 0.0f,
-                         .solarize_from = draw->solarize ? options->solarize_threshold : SS_VIEW_NEVER_SOLARIZE};
-  memcpy(view.factor, draw->factor, sizeof view.factor);
-  for (int i = 0; draw->jitter && i < SS_VIEW_CHANGES; i++) {
-    if (strengths[draw->order[i]] > 0.0f) {
-      view.change[view.changes++] = (int32_t)draw->order[i];
-    }
-  }
-  return view;
-}
-
 static ss_view_draw *new_draws(int count) {
   ss_view_draw *draws = calloc((size_t)count, sizeof *draws);
   assert_non_null(draws);
@@ -188,7 +158,7 @@ static void expect_views(const ss_device *device, const collection *all, const s
   ss_device_view *views = calloc((size_t)count, sizeof *views);
   assert_non_null(views);
   for (int i = 0; i < count; i++) {
-    views[i] = view_of(i % all->count, options, &draws[i]);
+    views[i] = ss_device_view_of(options, &draws[i], i % all->count);
   }
   float *made = made_there(device, all, options, views, count);
   for (int i = 0; i < count; i++) {
@@ -212,7 +182,7 @@ static void expect_random_views(const ss_device *device, const collection *all, 
 
 static void small_pictures(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   collection all;
   make_collection(&all, device, small_sizes, sizeof small_sizes / sizeof *small_sizes);
   expect_random_views(device, &all, 1, 24);
@@ -223,7 +193,7 @@ static void small_pictures(void **state) {
 
 static void middle_pictures(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   collection all;
   make_collection(&all, device, middle_sizes, sizeof middle_sizes / sizeof *middle_sizes);
   expect_random_views(device, &all, 32, 24);
@@ -233,7 +203,7 @@ static void middle_pictures(void **state) {
 
 static void large_pictures(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   collection all;
   make_collection(&all, device, large_sizes, sizeof large_sizes / sizeof *large_sizes);
   expect_random_views(device, &all, 1, 12);
@@ -247,7 +217,7 @@ static void large_pictures(void **state) {
 /* Both sides stay as they are, or one of them, or they lose so much that the other pass comes first. */
 static void crops_of_any_shape(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   static const int shapes[][2] = {{32, 32}, {32, 50}, {32, 9}, {50, 32}, {9, 32}, {40, 90}, {90, 40}, {8, 90}};
   enum { COUNT = sizeof shapes / sizeof *shapes };
   const int size[][2] = {{96, 96}};
@@ -267,7 +237,7 @@ static void crops_of_any_shape(void **state) {
 
 static void blurs_of_any_strength(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   static const float sigmas[] = {0.1f, 0.4f, 0.7f, 1.0f, 1.5f, 1.99f, 2.0f, 2.7f, 3.3f, 4.1f, 5.0f, 30.0f, 100.0f};
   enum { COUNT = sizeof sigmas / sizeof *sigmas };
   static const int sides[] = {1, 2, 17, 33, 96};
@@ -289,7 +259,7 @@ static void blurs_of_any_strength(void **state) {
 /* Of a quarter of a million colours each, so that a number rounded elsewhere shows. */
 static void colours(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   enum { SIDE = 512, COUNT = 8 };
   ss_error error = {""};
   collection all = {.count = 1};
@@ -316,7 +286,7 @@ static void colours(void **state) {
 /* Batches queued one after the other, the second of which needs more memory than the first. */
 static void queued_batches(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   enum { SIZE = 32, MOST = 40 };
   collection all;
   make_collection(&all, device, small_sizes, sizeof small_sizes / sizeof *small_sizes);
@@ -332,7 +302,7 @@ static void queued_batches(void **state) {
       const ss_image *image = &all.images[i % all.count];
       ss_random random = ss_random_stream(SEED, SS_RANDOM_VIEWS, 1000 + (uint32_t)k, (uint64_t)i, 0);
       draws[k][i] = ss_view_draw_random(&options, image->width, image->height, &random);
-      views[i] = view_of(i % all.count, &options, &draws[k][i]);
+      views[i] = ss_device_view_of(&options, &draws[k][i], i % all.count);
     }
     there[k] = reserve(device, floats_of(SIZE, counts[k]));
     must(ss_device_pictures_views(all.pictures, views, counts[k], SIZE, options.mean, options.deviation, there[k],
@@ -361,7 +331,7 @@ static void expect_refusal(ss_status status, const ss_error *error, const char *
 
 static void stores_that_are_too_small(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   ss_device_pictures *pictures = NULL;
   ss_error error = {""};
   const uint8_t pixels[8 * 8 * 3] = {0};
@@ -379,7 +349,7 @@ static void stores_that_are_too_small(void **state) {
 
 static void views_out_of_range(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   const int size[][2] = {{20, 10}};
   collection all;
   make_collection(&all, device, size, 1);
@@ -454,7 +424,7 @@ static void close_plan(small_plan *made) {
 
 static void inputs_of_plans(void **state) {
   (void)state;
-  const ss_device *device = device_or_skip();
+  const ss_device *device = support_gpu();
   collection all;
   make_collection(&all, device, small_sizes, sizeof small_sizes / sizeof *small_sizes);
   const ss_view_options options = all_options(SIZE);
@@ -471,7 +441,7 @@ static void inputs_of_plans(void **state) {
     for (int i = 0; i < BATCH; i++) {
       ss_random random = ss_random_stream(SEED, SS_RANDOM_VIEWS, 2000, run, (uint32_t)i);
       draws[i] = ss_view_draw_random(&options, all.images[i].width, all.images[i].height, &random);
-      views[i] = view_of(i, &options, &draws[i]);
+      views[i] = ss_device_view_of(&options, &draws[i], i);
     }
     must(ss_device_pictures_views(all.pictures, views, BATCH, SIZE, options.mean, options.deviation, place, &error),
          &error);

@@ -15,13 +15,7 @@ enum { MOST_STEPS = 10 };
 static int steps; /* fewer where the GPU is emulated, which is slow */
 
 static void skip_without_a_gpu(void) {
-  const ss_device *device = NULL;
-  ss_error error = {""};
-  if (ss_device_open("cuda", &device, &error) != SS_OK) {
-    print_message("skipped: %s\n", error.message);
-    skip();
-  }
-  steps = strstr(ss_device_describe(device), "emulated") ? 4 : MOST_STEPS;
+  steps = strstr(ss_device_describe(support_gpu()), "emulated") ? 4 : MOST_STEPS;
 }
 
 /* What some methods need to be quick, or to run at all, on small pictures. */
