@@ -1,6 +1,7 @@
 #include "engine/elementwise.h"
 
 #include "engine/cpu/elements.h"
+#include "engine/elementwise_formulas.h"
 #include "engine/kernel.h"
 #include "engine/walk.h"
 
@@ -33,30 +34,6 @@ SS_INLINE float unary_value(int kind, float x, float alpha, float beta) {
   }
 }
 
-/* The gradient of x from that of y and v, which is y or, for LOG, SQUARE and ABS, x. */
-SS_INLINE float unary_slope(int kind, float gradient, float v, float alpha) {
-  switch (kind) {
-    case SS_UNARY_RELU:
-      return v > 0.0f ? gradient : 0.0f;
-    case SS_UNARY_LEAKY_RELU:
-      return v > 0.0f ? gradient : alpha * gradient;
-    case SS_UNARY_SIGMOID:
-      return gradient * v * (1.0f - v);
-    case SS_UNARY_TANH:
-      return gradient * (1.0f - v * v);
-    case SS_UNARY_EXP:
-      return gradient * v;
-    case SS_UNARY_LOG:
-      return gradient / v;
-    case SS_UNARY_SQRT:
-      return 0.5f * gradient / v;
-    case SS_UNARY_SQUARE:
-      return 2.0f * gradient * v;
-    default: /* SS_UNARY_ABS */
-      return v > 0.0f ? gradient : (v < 0.0f ? -gradient : 0.0f);
-  }
-}
-
 /* in and out may be the same memory: every loop here reads an element before it writes it. */
 SS_INLINE void unary_loop(int kind, const float *in, float *out, int64_t count, float alpha, float beta) {
 #pragma omp simd
@@ -75,7 +52,7 @@ SS_INLINE void library_loop(int kind, const float *in, float *out, int64_t count
 SS_INLINE void slope_loop(int kind, const float *gradient, const float *v, float *out, int64_t count, float alpha) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
-    out[i] = unary_slope(kind, gradient[i], v[i], alpha);
+    out[i] = ss_unary_slope(kind, gradient[i], v[i], alpha);
   }
 }
 
@@ -203,30 +180,17 @@ SS_CPU_LOOPS(unary_backward, run_unary_backward);
 
 /* ---- BINARY ---- */
 
-SS_INLINE float binary_value(int kind, float a, float b) {
-  switch (kind) {
-    case SS_BINARY_ADD:
-      return a + b;
-    case SS_BINARY_SUBTRACT:
-      return a - b;
-    case SS_BINARY_MULTIPLY:
-      return a * b;
-    default: /* SS_BINARY_DIVIDE */
-      return a / b;
-  }
-}
-
 SS_INLINE void binary_loop(int kind, const float *a, const float *b, float *out, int64_t count) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
-    out[i] = binary_value(kind, a[i], b[i]);
+    out[i] = ss_binary_value(kind, a[i], b[i]);
   }
 }
 
 SS_INLINE void binary_loop_bf16(int kind, const ss_bf16 *a, const ss_bf16 *b, ss_bf16 *out, int64_t count) {
 #pragma omp simd
   for (int64_t i = 0; i < count; i++) {
-    out[i] = ss_element_narrow(binary_value(kind, ss_bf16_to_float(a[i]), ss_bf16_to_float(b[i])));
+    out[i] = ss_element_narrow(ss_binary_value(kind, ss_bf16_to_float(a[i]), ss_bf16_to_float(b[i])));
   }
 }
 

@@ -2,12 +2,12 @@
 #include "engine/cuda/walk.cuh"
 extern "C" {
 #include "engine/cuda/convert.h"
-#include "engine/elementwise.h"
+#include "engine/elementwise_formulas.h"
 }
 
 /* ---- UNARY ---- */
 
-/* f(x) and its gradient: engine/cpu/elementwise.c says the same for the processors. */
+/* As the processors' unary_value, but for its e^x. */
 template <int KIND>
 struct unary {
   __device__ static float value(float x, float alpha, float beta) {
@@ -34,29 +34,6 @@ struct unary {
         return alpha * x + beta;
     }
   }
-
-  __device__ static float slope(float gradient, float v, float alpha) {
-    switch (KIND) {
-      case SS_UNARY_RELU:
-        return v > 0.0f ? gradient : 0.0f;
-      case SS_UNARY_LEAKY_RELU:
-        return v > 0.0f ? gradient : alpha * gradient;
-      case SS_UNARY_SIGMOID:
-        return gradient * v * (1.0f - v);
-      case SS_UNARY_TANH:
-        return gradient * (1.0f - v * v);
-      case SS_UNARY_EXP:
-        return gradient * v;
-      case SS_UNARY_LOG:
-        return gradient / v;
-      case SS_UNARY_SQRT:
-        return 0.5f * gradient / v;
-      case SS_UNARY_SQUARE:
-        return 2.0f * gradient * v;
-      default: /* SS_UNARY_ABS */
-        return v > 0.0f ? gradient : (v < 0.0f ? -gradient : 0.0f);
-    }
-  }
 };
 
 /* x and y may be the same memory. */
@@ -70,7 +47,7 @@ __global__ void unary_kernel(const T *x, T *y, int64_t count, float alpha, float
 template <class T, int KIND>
 __global__ void unary_backward_kernel(const T *gradient, const T *v, T *out, int64_t count, float alpha) {
   for (int64_t i = ss_first(); i < count; i += ss_stride()) {
-    out[i] = ss_narrow<T>(unary<KIND>::slope(ss_widen(gradient[i]), ss_widen(v[i]), alpha));
+    out[i] = ss_narrow<T>(ss_unary_slope(KIND, ss_widen(gradient[i]), ss_widen(v[i]), alpha));
   }
 }
 
@@ -134,24 +111,11 @@ SS_CUDA_KERNEL(unary_backward, run_unary_backward);
 
 /* ---- BINARY ---- */
 
-__device__ static __forceinline__ float binary_value(int kind, float a, float b) {
-  switch (kind) {
-    case SS_BINARY_ADD:
-      return a + b;
-    case SS_BINARY_SUBTRACT:
-      return a - b;
-    case SS_BINARY_MULTIPLY:
-      return a * b;
-    default: /* SS_BINARY_DIVIDE */
-      return a / b;
-  }
-}
-
 /* Operands of y's shape. */
 template <class A, class B, class Y>
 __global__ void binary_kernel(int kind, const A *a, const B *b, Y *y, int64_t count) {
   for (int64_t i = ss_first(); i < count; i += ss_stride()) {
-    y[i] = ss_narrow<Y>(binary_value(kind, ss_widen(a[i]), ss_widen(b[i])));
+    y[i] = ss_narrow<Y>(ss_binary_value(kind, ss_widen(a[i]), ss_widen(b[i])));
   }
 }
 
@@ -159,7 +123,7 @@ template <class A, class B, class Y>
 __global__ void binary_broadcast_kernel(int kind, const A *a, const B *b, Y *y, int64_t count, ss_walk walk) {
   for (int64_t i = ss_first(); i < count; i += ss_stride()) {
     const float left = ss_widen(a[ss_walk_place(walk, 0, i)]), right = ss_widen(b[ss_walk_place(walk, 1, i)]);
-    y[i] = ss_narrow<Y>(binary_value(kind, left, right));
+    y[i] = ss_narrow<Y>(ss_binary_value(kind, left, right));
   }
 }
 
