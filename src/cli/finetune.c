@@ -29,8 +29,8 @@ static const ss_option options[] = {
      1000, NULL},
     {"momentum", SS_OPTION_FRACTION, "0.9", "of SGD", 0, 0, NULL},
     {"weight_decay", SS_OPTION_FLOAT, "5e-4", "weight decay, of every parameter that is trained", 0, 100, NULL},
-    {"precision", SS_OPTION_CHOICE, NULL, "f32 or bf16 in training (default: bf16 where the processor computes it)", 0,
-     0, "f32|bf16"},
+    {"precision", SS_OPTION_CHOICE, NULL,
+     "of training: f32, bf16, or a GPU's tf32 (default: bf16 where it is computed)", 0, 0, "f32|tf32|bf16"},
     SS_MEASURE_OPTIONS_BUT_BATCH};
 
 typedef struct comparison {
@@ -105,6 +105,7 @@ static ss_status configure(comparison *compare, ss_error *error) {
   compare->how.batch = (int)ss_settings_int(settings, "batch");
   compare->how.size = measurement->features.size;
   compare->how.bf16 = strcmp(ss_settings_text(settings, "precision"), "bf16") == 0;
+  compare->how.tf32 = strcmp(ss_settings_text(settings, "precision"), "tf32") == 0;
   compare->how.rate = (float)ss_settings_float(settings, "lr");
   compare->how.momentum = (float)ss_settings_float(settings, "momentum");
   compare->how.weight_decay = (float)ss_settings_float(settings, "weight_decay");

@@ -255,6 +255,7 @@ ss_node *ss_graph_node(ss_graph *graph, ss_operation operation, const ss_attribu
   if (attributes) {
     node->attributes = *attributes;
   }
+  node->attributes.tf32 = graph->options.tf32;
   for (int i = 0; i < input_count; i++) {
     node->inputs[i] = inputs[i];
   }

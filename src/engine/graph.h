@@ -20,6 +20,7 @@ typedef struct ss_graph ss_graph;
 
 typedef struct ss_graph_options {
   ss_dtype compute; /* SS_F32, or SS_BF16: activations of convolution, linear and norm in bf16, sums in float32 */
+  bool tf32;        /* a GPU may multiply float32 numbers as TF32, which keeps ten bits of each; sums stay float32 */
   bool training;    /* batch norm uses the batch's statistics and updates the running ones; dropout drops */
   uint64_t seed;    /* of dropout */
 } ss_graph_options;

@@ -84,6 +84,7 @@ typedef struct ss_attributes {
       dilation[3]; /* convolution and pooling, in the order (D,) H, W; unused ones 1, 1, 0, 1 */
   int groups;
   unsigned flags; /* the family's bits */
+  bool tf32;      /* of the graph's options */
 } ss_attributes;
 
 typedef struct ss_node {

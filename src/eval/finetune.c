@@ -205,6 +205,7 @@ static ss_status tune(tuning *run, const ss_model *start, ss_finetune_result *re
                                      .frozen_layers = how->frozen_layers,
                                      .reinitialise = how->reinitialise,
                                      .bf16 = how->bf16,
+                                     .tf32 = how->tf32,
                                      .momentum = how->momentum,
                                      .weight_decay = how->weight_decay,
                                      .seed = how->seed,

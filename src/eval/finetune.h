@@ -21,7 +21,7 @@ typedef struct ss_finetune_options {
   int frozen_layers; /* from the first on, as ss_feature_layers orders them; 0: every layer is trained */
   bool reinitialise; /* what lies behind the frozen layers is drawn anew (Yosinski et al. 2014, section 2; Noroozi and
                         Favaro 2016, section 4.1) */
-  bool bf16;         /* in training; what is measured is float32 */
+  bool bf16, tf32;   /* in training, at most one of them; what is measured is float32 */
   float rate;
   float momentum, weight_decay;
   uint64_t seed;

@@ -13,7 +13,8 @@ ss_tensor *ss_classifier_build(ss_graph *graph, ss_tensor *images, const ss_back
 static ss_status record(ss_tuned_network *network, const ss_tuning_options *options, ss_error *error) {
   ss_graph *graph = ss_graph_new(
       network->model->parameters,
-      &(ss_graph_options){.compute = options->bf16 ? SS_BF16 : SS_F32, .training = true, .seed = options->seed});
+      &(ss_graph_options){
+          .compute = options->bf16 ? SS_BF16 : SS_F32, .tf32 = options->tf32, .training = true, .seed = options->seed});
   if (!graph) {
     return ss_fail_memory(error, 1, "the graph");
   }

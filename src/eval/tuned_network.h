@@ -11,7 +11,7 @@ typedef struct ss_tuning_options {
   int classes;       /* at least 2 */
   int frozen_layers; /* as ss_backbone_options.frozen_layers */
   bool reinitialise; /* what lies behind the frozen layers is drawn anew, by the seed and its names */
-  bool bf16;         /* in training; else float32 */
+  bool bf16, tf32;   /* in training, at most one of them; else float32 */
   float momentum, weight_decay;
   uint64_t seed;
   int threads;             /* 0: the processors there are */

@@ -17,8 +17,8 @@ const ss_option ss_training_options[] = {
     {"batch", SS_OPTION_INT, NULL, "pictures a step (default 256, less for small data)", 1, 65536, NULL},
     {"lr", SS_OPTION_FLOAT, "0.06", "learning rate at its highest", 0, 1000, NULL},
     {"optimizer", SS_OPTION_CHOICE, "sgd", "sgd, lars, adam or adamw", 0, 0, "sgd|lars|adam|adamw"},
-    {"precision", SS_OPTION_CHOICE, NULL, "f32 or bf16 (default: bf16 where the processor computes it)", 0, 0,
-     "f32|bf16"},
+    {"precision", SS_OPTION_CHOICE, NULL, "f32, bf16, or a GPU's tf32 (default: bf16 where it is computed)", 0, 0,
+     "f32|tf32|bf16"},
     {"device", SS_OPTION_CHOICE, "cpu", "what computes", 0, 0, "cpu|cuda"},
     {"threads", SS_OPTION_INT, NULL, "threads (default: the processors there are)", 1, 1024, NULL},
     {"seed", SS_OPTION_INT, "0", "of weights, order and views; the same seed gives the same bits", 0, 1e15, NULL},
@@ -152,12 +152,18 @@ ss_status ss_config_resolve_batch(ss_settings *settings, uint32_t samples, ss_er
 }
 
 ss_status ss_config_resolve_precision(ss_settings *settings, ss_error *error) {
+  const bool on_cpu = strcmp(ss_settings_text(settings, "device"), "cpu") == 0;
+  const bool has_bf16 = !on_cpu || ss_cpu_has_bf16();
   if (!ss_settings_known(settings, "precision")) {
-    return ss_settings_set(settings, "precision", ss_cpu_has_bf16() ? "bf16" : "f32", false, error);
+    return ss_settings_set(settings, "precision", has_bf16 ? "bf16" : "f32", false, error);
   }
-  if (strcmp(ss_settings_text(settings, "precision"), "bf16") == 0 && !ss_cpu_has_bf16()) {
+  const char *wanted = ss_settings_text(settings, "precision");
+  if (strcmp(wanted, "bf16") == 0 && !has_bf16) {
     return ss_fail(error, SS_FAILED,
                    "this processor has no bf16 arithmetic (AVX-512 BF16 or AMX): use --precision f32");
+  }
+  if (strcmp(wanted, "tf32") == 0 && on_cpu) {
+    return ss_fail(error, SS_USAGE, "tf32 is arithmetic of GPUs: use --device cuda, or --precision f32 or bf16");
   }
   return SS_OK;
 }

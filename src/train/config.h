@@ -28,7 +28,8 @@ ss_status ss_config_resolve(ss_config *config, const ss_source *source, uint32_t
 
 /* Parts of it, for other commands' settings. `batch`: where the user has not chosen it, its default (256) is halved
  * until there are at least four steps an epoch, but not below 16; SS_USAGE for one larger than `samples`. `precision`:
- * bf16 where the processor computes it; SS_FAILED where it is asked for and does not. */
+ * bf16 where the device computes it; SS_FAILED where it is asked for and the device does not, SS_USAGE for tf32 on the
+ * processors. */
 ss_status ss_config_resolve_batch(ss_settings *settings, uint32_t samples, ss_error *error);
 ss_status ss_config_resolve_precision(ss_settings *settings, ss_error *error);
 

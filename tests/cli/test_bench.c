@@ -82,6 +82,7 @@ static void wrong_words_are_told(void **state) {
   support_expect("bench step no-such-folder --rounds 1", 1, "no-such-folder");
   support_expect("bench step --method random --width 4 --size 16 --batch 8", 2, "no training steps");
   support_expect("bench step --rounds 0", 2, "rounds");
+  support_expect("bench step --precision tf32 --width 4 --size 16 --batch 8", 2, "tf32 is arithmetic of GPUs");
   support_expect(STEP " --recompute=2", 2, "recompute");
   support_expect(STEP " --recompute", 0, "images/s");
 }

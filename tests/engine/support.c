@@ -145,7 +145,8 @@ static ss_tensor *record_output(recorded *r, const support_case *test, ss_dtype 
   *r = (recorded){0};
   r->parameters = ss_parameters_new(test->seed);
   assert_non_null(r->parameters);
-  r->graph = ss_graph_new(r->parameters, &(ss_graph_options){compute, !test->evaluation, test->seed});
+  r->graph = ss_graph_new(r->parameters,
+                          &(ss_graph_options){.compute = compute, .training = !test->evaluation, .seed = test->seed});
   assert_non_null(r->graph);
   for (int i = 0; i < test->input_count; i++) {
     char name[32];

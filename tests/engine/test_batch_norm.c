@@ -359,7 +359,7 @@ static void statistics_are_held_and_unread_norms_do_nothing(void **state) {
 static void a_fused_value_is_nowhere(void **state) {
   (void)state;
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 1});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 1});
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(16, 2, 2, 32));
   ss_tensor *y = ss_batch_norm(graph, x, &(ss_batch_norm_options){0}, "norm");
   ss_tensor *z = ss_graph_keep(graph, ss_relu(graph, y));

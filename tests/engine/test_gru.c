@@ -78,7 +78,7 @@ static float *read_gradients(const ss_graph *graph, ss_plan *plan) {
 /* One plan, and so the same kernels, run twice for the gradients of sum(h^2). */
 static void check_same_bits(int threads) {
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 7});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 7});
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(SAMPLES, TIMES, INPUTS));
   ss_tensor *h = ss_gru(graph, x, HIDDEN, "gru");
   ss_graph_backward(graph, ss_reduce_sum(graph, ss_square(graph, h), 7, false), "");
@@ -121,7 +121,7 @@ static void mistakes(void **state) {
 static void work_is_counted(void **state) {
   (void)state;
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 7});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 7});
   ss_tensor *h = ss_gru(graph, ss_graph_input(graph, "x", SS_F32, ss_shape_of(2, 5, 3)), 4, "gru");
   ss_graph_backward(graph, ss_reduce_sum(graph, h, 7, false), "");
   int met = 0;

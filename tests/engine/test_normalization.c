@@ -159,7 +159,7 @@ enum { rows = 1500, length = 33 };
 /* The output and the gradient of the input of sum(y^2), two arrays of rows x length. */
 static float *run_rows(support_record record, const void *context, int threads, uint64_t step) {
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 7});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 7});
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(rows, length));
   ss_graph_want_gradient(graph, x);
   ss_tensor *y = ss_graph_keep(graph, record(graph, &x, context));
@@ -237,7 +237,7 @@ static void dropout_draws_its_stream(void **state) {
   (void)state;
   enum { COUNT = 1003, SEED = 7 };
   const float probability = 0.4f;
-  ss_graph *graph = ss_graph_new(NULL, &(ss_graph_options){SS_F32, true, SEED});
+  ss_graph *graph = ss_graph_new(NULL, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = SEED});
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(COUNT));
   ss_tensor *y = ss_graph_keep(graph, ss_dropout(graph, x, probability));
   assert_non_null(y);

@@ -46,7 +46,7 @@ enum { rows = 3000, length = 33 };
 /* Gradients of sum(y^2) with respect to x and the slopes. */
 static float *run(int threads) {
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){SS_F32, true, 7});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32, .training = true, .seed = 7});
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(rows, length));
   ss_graph_want_gradient(graph, x);
   ss_tensor *y = ss_prelu(graph, x, "prelu");

@@ -84,8 +84,9 @@ static ss_status set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttribute
 /* Sums and the scale in float32. */
 static ss_status make_operation(cublaslt_state *state, const ss_product *p, const ss_node *node, ss_error *error) {
   const int32_t transpose = CUBLAS_OP_T;
-  SS_TRY(
-      check(cublasLtMatmulDescCreate(&state->operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "the operation", node, error));
+  const bool tf32 = node->attributes.tf32 && p->inside == SS_F32;
+  const cublasComputeType_t compute = tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+  SS_TRY(check(cublasLtMatmulDescCreate(&state->operation, compute, CUDA_R_32F), "the operation", node, error));
   if (is_transposed(&p->b)) {
     SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_TRANSA, &transpose, sizeof transpose, node, error));
   }

@@ -80,6 +80,7 @@ static bool describe(const ss_node *node, ss_cudnn_problem *problem) {
   const ss_convolution_geometry g = ss_convolution_geometry_of(node);
   *problem = (ss_cudnn_problem){.operation = node->operation,
                                 .dtype = g.x->dtype,
+                                .tf32 = g.x->dtype == SS_F32 && node->attributes.tf32,
                                 .bias = has_bias(node) && node->operation == SS_OP_CONVOLUTION,
                                 .x = g.x->shape,
                                 .y = g.y->shape,

@@ -22,8 +22,8 @@ struct ss_cudnn_plan {
 };
 
 bool ss_cudnn_problem_equal(const ss_cudnn_problem *a, const ss_cudnn_problem *b) {
-  return a->operation == b->operation && a->dtype == b->dtype && a->bias == b->bias && ss_shape_equal(a->x, b->x) &&
-         ss_shape_equal(a->y, b->y) && ss_shape_equal(a->weight, b->weight) &&
+  return a->operation == b->operation && a->dtype == b->dtype && a->tf32 == b->tf32 && a->bias == b->bias &&
+         ss_shape_equal(a->x, b->x) && ss_shape_equal(a->y, b->y) && ss_shape_equal(a->weight, b->weight) &&
          memcmp(a->stride, b->stride, sizeof a->stride) == 0 &&
          memcmp(a->padding, b->padding, sizeof a->padding) == 0 &&
          memcmp(a->dilation, b->dilation, sizeof a->dilation) == 0;
@@ -251,10 +251,15 @@ static cudnnBackendDescriptor_t make_graph(recipe *r) {
 typedef enum demand {
   EXACT,       /* the same bits at each run, sums of the products themselves (no Winograd, no FFT), nothing rounded
                 * but what is bf16 */
-  TENSOR_CORES /* and on the units that multiply bf16 sixteen times faster */
+  TENSOR_CORES /* and on the units that multiply bf16 sixteen times faster, TF32 eight times */
 } demand;
 
-static bool meets(cudnnBackendDescriptor_t config, ss_dtype dtype, demand wanted) {
+/* Of float32 the tensor cores make TF32. */
+static bool may_use_tensor_cores(const ss_cudnn_problem *p) {
+  return p->dtype == SS_BF16 || p->tf32;
+}
+
+static bool meets(cudnnBackendDescriptor_t config, const ss_cudnn_problem *problem, demand wanted) {
   cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
   cudnnBackendDescriptor_t engine = NULL;
   int64_t count = 0;
@@ -269,7 +274,7 @@ static bool meets(cudnnBackendDescriptor_t config, ss_dtype dtype, demand wanted
   for (int64_t i = 0; exact && i < count; i++) {
     tensor_cores = tensor_cores || notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
     exact = notes[i] == CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP ||
-            (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && dtype == SS_BF16); /* float32 there is TF32 */
+            (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE && may_use_tensor_cores(problem));
   }
   (void)cudnnBackendDestroyDescriptor(engine);
   return exact && (tensor_cores || wanted != TENSOR_CORES);
@@ -319,7 +324,7 @@ static void choose_engine(recipe *r, cudnnBackendDescriptor_t graph, cudnnBacken
     r->what = "the choice of an engine";
   }
   for (int64_t i = 0; i < found && i < most_engines && r->status == CUDNN_STATUS_SUCCESS; i++) {
-    if (meets(configs[i], r->problem->dtype, wanted) && try_engine(r, configs[i])) {
+    if (meets(configs[i], r->problem, wanted) && try_engine(r, configs[i])) {
       r->plan->made[r->plan->count++] = configs[i];
       configs[i] = NULL;
       break;
@@ -345,7 +350,7 @@ static void make_plan(recipe *r) {
     cudnnBackendHeurMode_t mode;
     demand wanted;
   } rounds[] = {{CUDNN_HEUR_MODE_A, TENSOR_CORES}, {CUDNN_HEUR_MODE_A, EXACT}, {CUDNN_HEUR_MODE_FALLBACK, EXACT}};
-  for (int i = p->dtype == SS_BF16 && !grouped ? 0 : 1; i < 3; i++) {
+  for (int i = may_use_tensor_cores(p) && !grouped ? 0 : 1; i < 3; i++) {
     if (r->status == CUDNN_STATUS_SUCCESS && !r->plan->execution) {
       choose_engine(r, graph, rounds[i].mode, rounds[i].wanted);
     }

@@ -9,6 +9,7 @@
 typedef struct ss_cudnn_problem {
   ss_operation operation;
   ss_dtype dtype;
+  bool tf32; /* allowed, of float32 */
   bool bias; /* of CONVOLUTION; added to the sums before they are rounded */
   ss_shape x, y, weight;
   int64_t stride[3], padding[3], dilation[3]; /* of as many axes as there are */
@@ -19,7 +20,7 @@ bool ss_cudnn_problem_equal(const ss_cudnn_problem *a, const ss_cudnn_problem *b
 typedef struct ss_cudnn_plan ss_cudnn_plan;
 
 /* *out is NULL where no engine of cuDNN's computes this, the same bits at each run and no less exactly than the type
- * asks for: float32 by float32 products. */
+ * asks for: float32 by float32 products, or TF32 where that is allowed. */
 ss_status ss_cudnn_plan_new(const ss_cudnn_problem *problem, ss_cudnn_plan **out, ss_error *error);
 void ss_cudnn_plan_free(ss_cudnn_plan *plan); /* NULL is fine */
 
