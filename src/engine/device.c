@@ -40,6 +40,10 @@ bool ss_device_has_memory(const ss_device *device) {
   return device && device->memory;
 }
 
+size_t ss_device_available_memory(const ss_device *device) {
+  return ss_device_has_memory(device) ? device->memory->available() : 0;
+}
+
 const char *ss_device_describe(const ss_device *device) {
 #if SS_CUDA
   if (device && device->memory) {

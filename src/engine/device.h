@@ -18,6 +18,9 @@ bool ss_device_has_cuda(void);
 /* Whether it has memory of its own, to which what it computes with is taken. */
 bool ss_device_has_memory(const ss_device *device);
 
+/* Bytes of it that are free; 0 where it has none. */
+size_t ss_device_available_memory(const ss_device *device);
+
 /* "CPU" or "NVIDIA H100 80GB HBM3, 79 GB (CUDA)"; NULL is the CPU. */
 const char *ss_device_describe(const ss_device *device);
 

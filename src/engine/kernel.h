@@ -43,6 +43,7 @@ typedef struct ss_device_memory {
   /* `bytes` of it, filled with zeros, aligned to 256; SS_NO_MEMORY says how much there is. `what` it is for: "the
    * batch". */
   ss_status (*reserve)(size_t bytes, const char *what, void **out, ss_error *error);
+  size_t (*available)(void);           /* bytes that reserve could give */
   void (*release)(void *memory);       /* after the work that uses it; NULL is fine */
   void *(*reserve_host)(size_t bytes); /* memory of the host that the device copies fast; NULL: none */
   void (*release_host)(void *memory);  /* NULL is fine */

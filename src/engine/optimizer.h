@@ -32,6 +32,9 @@ void ss_optimizer_free(ss_optimizer *optimizer);
 /* Makes the memory that accumulating needs; to be called before the first step with accumulate > 1. */
 ss_status ss_optimizer_reserve_accumulation(ss_optimizer *optimizer, ss_error *error);
 
+/* Takes the memory that its state needs on a device that has its own; else the first step does. */
+ss_status ss_optimizer_reserve(ss_optimizer *optimizer, const ss_device *device, ss_error *error);
+
 /* One update from the gradients in `plan` at learning rate `rate`. With `accumulate` > 1, the k-th call of every
  * `accumulate` adds gradients up; the last one updates with their mean. */
 ss_status ss_optimizer_step(ss_optimizer *optimizer, const ss_plan *plan, float rate, int accumulate, ss_error *error);

@@ -21,19 +21,32 @@ ss_status ss_optimizer_settle(ss_optimizer *optimizer, ss_error *error) {
   return SS_OK;
 }
 
-ss_status ss_optimizer_move(ss_optimizer *optimizer, const ss_plan *plan, ss_error *error) {
-  const ss_device *device = ss_plan_device(plan);
+ss_status ss_optimizer_reserve(ss_optimizer *optimizer, const ss_device *device, ss_error *error) {
+  if (!ss_device_has_memory(device)) {
+    return SS_OK;
+  }
   if (optimizer->device != device) {
     SS_TRY(ss_optimizer_settle(optimizer, error));
     ss_optimizer_leave(optimizer);
     optimizer->device = device;
   }
-  for (size_t i = 0; i < optimizer->slot_count && !optimizer->there_newest; i++) {
+  for (size_t i = 0; i < optimizer->slot_count; i++) {
     ss_optimizer_slot *slot = &optimizer->slots[i];
     for (int k = 0; k < SS_OPTIMIZER_STATES; k++) {
       if (slot->states[k] && !slot->there[k]) {
         SS_TRY(device->memory->reserve(bytes_of(slot), "the optimiser", (void **)&slot->there[k], error));
       }
+    }
+  }
+  return SS_OK;
+}
+
+ss_status ss_optimizer_move(ss_optimizer *optimizer, const ss_plan *plan, ss_error *error) {
+  const ss_device *device = ss_plan_device(plan);
+  SS_TRY(ss_optimizer_reserve(optimizer, device, error));
+  for (size_t i = 0; i < optimizer->slot_count && !optimizer->there_newest; i++) {
+    const ss_optimizer_slot *slot = &optimizer->slots[i];
+    for (int k = 0; k < SS_OPTIMIZER_STATES; k++) {
       if (slot->states[k]) {
         SS_TRY(device->memory->upload(slot->there[k], slot->states[k], bytes_of(slot), error));
       }

@@ -58,14 +58,18 @@ static ss_status prepare_steps(ss_plan *plan, ss_ways *ways, ss_error *error) {
   return SS_OK;
 }
 
-static ss_status place_tensors(ss_plan *plan, ss_error *error) {
-  size_t *scratch = calloc(plan->step_count ? plan->step_count : 1, sizeof *scratch);
-  if (!scratch) {
-    return ss_fail_memory(error, plan->step_count * sizeof *scratch, "the plan");
-  }
+/* What each step wants of it, in order; to be freed. */
+static ss_status list_scratch(const ss_plan *plan, size_t **out, ss_error *error) {
+  SS_TRY(ss_alloc((void **)out, plan->step_count ? plan->step_count : 1, sizeof **out, "the plan", error));
   for (size_t i = 0; i < plan->step_count; i++) {
-    scratch[i] = plan->steps[i].scratch_bytes;
+    (*out)[i] = plan->steps[i].scratch_bytes;
   }
+  return SS_OK;
+}
+
+static ss_status place_tensors(ss_plan *plan, ss_error *error) {
+  size_t *scratch = NULL;
+  SS_TRY(list_scratch(plan, &scratch, error));
   const ss_status status = ss_plan_memory_make(&plan->memory, plan->graph, plan->device, scratch, error);
   free(scratch);
   SS_TRY(status);
@@ -113,11 +117,11 @@ static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *e
     SS_TRY(plan->device->memory->reserve(sizeof plan->random_step, "the plan", &plan->random_step_there, error));
   }
   SS_TRY(ss_parameters_reserve(graph->parameters, plan->device, error));
-  SS_TRY(prepare_steps(plan, ways, error));
-  return place_tensors(plan, error);
+  return prepare_steps(plan, ways, error);
 }
 
-ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error) {
+/* A plan whose tensors have no memory yet. */
+static ss_status open_plan(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error) {
   *out = NULL;
   SS_TRY(ss_graph_status(graph, error));
   ss_plan *plan = calloc(1, sizeof *plan);
@@ -144,6 +148,33 @@ ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan *
   }
   *out = plan;
   return SS_OK;
+}
+
+ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error) {
+  SS_TRY(open_plan(graph, options, out, error));
+  const ss_status status = place_tensors(*out, error);
+  if (status != SS_OK) {
+    ss_plan_free(*out);
+    *out = NULL;
+  }
+  return status;
+}
+
+ss_status ss_plan_measure(ss_graph *graph, const ss_plan_options *options, size_t *bytes, ss_error *error) {
+  *bytes = 0;
+  ss_plan *plan = NULL;
+  size_t *scratch = NULL;
+  if (!options || !ss_device_has_memory(options->device)) {
+    return SS_OK;
+  }
+  SS_TRY(open_plan(graph, options, &plan, error));
+  ss_status status = list_scratch(plan, &scratch, error);
+  if (status == SS_OK) {
+    status = ss_plan_memory_measure(graph, scratch, bytes, error);
+  }
+  free(scratch);
+  ss_plan_free(plan);
+  return status;
 }
 
 void ss_plan_free(ss_plan *plan) {

@@ -20,6 +20,10 @@ typedef struct ss_plan_options {
 ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan **out, ss_error *error);
 void ss_plan_free(ss_plan *plan);
 
+/* The bytes of the device's memory that a plan would take besides the parameters, found without taking them; 0 for a
+ * device that computes in the host's memory. The graph serves for nothing else then. */
+ss_status ss_plan_measure(ss_graph *graph, const ss_plan_options *options, size_t *bytes, ss_error *error);
+
 /* Executes the nodes in order. `step` keys dropout's random numbers. */
 ss_status ss_plan_run(ss_plan *plan, uint64_t step, ss_error *error);
 

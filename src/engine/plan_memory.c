@@ -35,6 +35,14 @@ void *ss_plan_memory_there(const ss_plan_memory *memory, const ss_tensor *tensor
   return offset == SS_NO_PLACE ? NULL : memory->arena + offset;
 }
 
+static ss_status reserve_host(ss_mirror *mirror, size_t bytes, const ss_device_memory *device, const char *what,
+                              ss_error *error) {
+  mirror->bytes = bytes;
+  mirror->of_run = -1;
+  mirror->host = device->reserve_host(bytes);
+  return mirror->host ? SS_OK : ss_fail_memory(error, bytes, what);
+}
+
 /* Results are brought when they are asked for, once a run. */
 static void *bring(ss_plan_memory *memory, const ss_tensor *tensor) {
   const ss_device_memory *device = memory->device->memory;
@@ -43,14 +51,11 @@ static void *bring(ss_plan_memory *memory, const ss_tensor *tensor) {
   if (!there) {
     return NULL;
   }
-  if (!mirror->host) {
-    mirror->bytes = bytes_of(tensor);
-    mirror->host = device->reserve_host(mirror->bytes);
-    mirror->of_run = -1;
+  if (!mirror->host) { /* a gradient, or an input that is written there */
+    const ss_status status = reserve_host(mirror, bytes_of(tensor), device, "a result", &memory->error);
+    memory->status = memory->status == SS_OK ? status : memory->status;
   }
-  if (!mirror->host) {
-    memory->status = ss_fail_memory(&memory->error, mirror->bytes, "a result");
-  } else if (mirror->of_run != memory->runs && memory->status == SS_OK) {
+  if (mirror->host && mirror->of_run != memory->runs && memory->status == SS_OK) {
     memory->status = device->download(mirror->host, there, mirror->bytes, &memory->error);
     mirror->of_run = memory->runs;
   }
@@ -115,7 +120,17 @@ ss_status ss_plan_memory_feed(ss_plan_memory *memory, ss_error *error) {
   return SS_OK;
 }
 
-/* Copies of the constants, and the memory by which inputs come. */
+static bool is_gradient(const ss_graph *graph, const ss_tensor *tensor) {
+  for (size_t i = 0; i < graph->gradient_count; i++) {
+    if (graph->gradient_tensors[i] == tensor) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Copies of the constants, and the memory by which inputs come and results go: gradients stay on the device, as a rule.
+ */
 static ss_status make_mirrors(ss_plan_memory *memory, ss_error *error) {
   const ss_graph *graph = memory->graph;
   const ss_device_memory *device = memory->device->memory;
@@ -128,14 +143,25 @@ static ss_status make_mirrors(ss_plan_memory *memory, ss_error *error) {
       SS_TRY(device->reserve(bytes, "a constant", &mirror->there, error));
       SS_TRY(device->upload(mirror->there, tensor->constant, bytes, error));
     } else if (tensor->kind == SS_TENSOR_INPUT && memory->placement.offsets[tensor->id] != SS_NO_PLACE) {
-      mirror->bytes = bytes;
-      mirror->host = device->reserve_host(bytes);
-      if (!mirror->host) {
-        return ss_fail_memory(error, bytes, "an input");
-      }
+      SS_TRY(reserve_host(mirror, bytes, device, "an input", error));
       SS_TRY(device->open_feeder(bytes, &mirror->feeder, error));
+    } else if (tensor->kind == SS_TENSOR_ACTIVATION && tensor->kept && !is_gradient(graph, tensor)) {
+      SS_TRY(reserve_host(mirror, bytes, device, "a result", error));
     }
   }
+  return SS_OK;
+}
+
+ss_status ss_plan_memory_measure(const ss_graph *graph, const size_t *scratch, size_t *bytes, ss_error *error) {
+  ss_placement placement = {0};
+  SS_TRY(ss_placement_make(&placement, graph, scratch, error));
+  *bytes = placement.bytes;
+  for (size_t i = 0; i < graph->tensor_count; i++) {
+    const ss_tensor *tensor = graph->tensors[i];
+    const bool fed = tensor->kind == SS_TENSOR_INPUT && placement.offsets[tensor->id] != SS_NO_PLACE;
+    *bytes += fed || tensor->kind == SS_TENSOR_CONSTANT ? bytes_of(tensor) : 0;
+  }
+  ss_placement_free(&placement);
   return SS_OK;
 }
 

@@ -30,6 +30,8 @@ typedef struct ss_plan_memory {
 /* Places the graph's tensors, `scratch` bytes for each node, and takes the memory. */
 ss_status ss_plan_memory_make(ss_plan_memory *memory, const ss_graph *graph, const ss_device *device,
                               const size_t *scratch, ss_error *error);
+/* The bytes of a device's own memory that ss_plan_memory_make would take. */
+ss_status ss_plan_memory_measure(const ss_graph *graph, const size_t *scratch, size_t *bytes, ss_error *error);
 void ss_plan_memory_free(ss_plan_memory *memory);
 
 /* Where the device has it: NULL for what is not in memory. A parameter has moved there before (residence.h). */

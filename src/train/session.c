@@ -185,12 +185,14 @@ static void keep_outputs(ss_recorded *recorded, bool training, int player) {
   }
 }
 
-/* Records the method's graph on a batch. */
-static ss_status record(const ss_session *session, const ss_task *task, bool training, int player,
-                        ss_recorded *recorded, ss_error *error) {
+ss_status ss_session_record_graph(const ss_session *session, const ss_task *task, bool training, int player,
+                                  ss_recorded *recorded, ss_error *error) {
   const ss_settings *settings = session->config->settings;
-  const bool bf16 = strcmp(ss_settings_text(settings, "precision"), "bf16") == 0;
-  const ss_graph_options options = {.compute = bf16 ? SS_BF16 : SS_F32, .training = training, .seed = task->seed};
+  const char *precision = ss_settings_text(settings, "precision");
+  const ss_graph_options options = {.compute = strcmp(precision, "bf16") == 0 ? SS_BF16 : SS_F32,
+                                    .tf32 = strcmp(precision, "tf32") == 0,
+                                    .training = training,
+                                    .seed = task->seed};
   recorded->graph = ss_graph_new(session->parameters, &options);
   if (!recorded->graph) {
     return ss_fail_memory(error, 1, "the graph");
@@ -214,11 +216,15 @@ static ss_status record(const ss_session *session, const ss_task *task, bool tra
   return ss_graph_status(recorded->graph, error);
 }
 
+ss_plan_options ss_session_plan_options(const ss_session *session) {
+  return (ss_plan_options){.device = session->device,
+                           .threads = (int)ss_settings_int(session->config->settings, "threads"),
+                           .ways = session->config->ways,
+                           .recompute = ss_settings_bool(session->config->settings, "recompute")};
+}
+
 static ss_status plan(const ss_session *session, ss_recorded *recorded, ss_error *error) {
-  const ss_plan_options options = {.device = session->device,
-                                   .threads = (int)ss_settings_int(session->config->settings, "threads"),
-                                   .ways = session->config->ways,
-                                   .recompute = ss_settings_bool(session->config->settings, "recompute")};
+  const ss_plan_options options = ss_session_plan_options(session);
   return ss_plan_new(recorded->graph, &options, &recorded->plan, error);
 }
 
@@ -247,7 +253,7 @@ static ss_status record_players(ss_session *session, ss_error *error) {
   const ss_method *method = session->config->method;
   const ss_build *build = &session->players[0].build;
   for (int p = 0; p < SS_MAX_PLAYERS && (p == 0 || (method->players[p] && build->losses[p])); p++) {
-    SS_TRY(record(session, &session->task, true, p, &session->players[p], error));
+    SS_TRY(ss_session_record_graph(session, &session->task, true, p, &session->players[p], error));
     session->player_count = p + 1;
     const ss_optimizer_options options = optimizer_options(session->config->settings);
     SS_TRY(ss_optimizer_new(&options, session->players[p].graph, method->players[p] ? method->players[p] : "",
@@ -256,6 +262,7 @@ static ss_status record_players(ss_session *session, ss_error *error) {
       SS_TRY(ss_optimizer_reserve_accumulation(session->optimizers[p], error));
     }
     if (!method->untrained) {
+      SS_TRY(ss_optimizer_reserve(session->optimizers[p], session->device, error));
       SS_TRY(plan(session, &session->players[p], error));
     }
   }
@@ -269,7 +276,7 @@ static ss_status record_evaluation(ss_session *session, ss_error *error) {
   if (batch < 2 || session->config->method->untrained) { /* one sample says nothing, and has no negatives */
     return SS_OK;
   }
-  SS_TRY(record(session, &session->held_task, false, 0, &session->evaluation, error));
+  SS_TRY(ss_session_record_graph(session, &session->held_task, false, 0, &session->evaluation, error));
   return session->evaluation.build.score ? plan(session, &session->evaluation, error) : SS_OK;
 }
 
@@ -278,8 +285,14 @@ ss_status ss_session_record(ss_session *session, ss_error *error) {
   if (!session->parameters) {
     return ss_fail_memory(error, 1, "the parameters");
   }
-  SS_TRY(record_players(session, error));
-  SS_TRY(record_evaluation(session, error));
+  ss_status status = record_players(session, error);
+  if (status == SS_OK) {
+    status = record_evaluation(session, error);
+  }
+  if (status == SS_NO_MEMORY && ss_device_has_memory(session->device)) {
+    return ss_session_tell_memory(session, error);
+  }
+  SS_TRY(status);
   const char *init = ss_settings_text(session->config->settings, "init");
   return *init ? ss_model_initialize(init, session->parameters, "backbone.", &session->task.backbone, error) : SS_OK;
 }

@@ -59,6 +59,14 @@ typedef struct ss_session {
 ss_status ss_session_open(ss_session *session, ss_config *config, const ss_observer *observer, ss_error *error);
 /* Records and plans the graphs, draws the initial weights. */
 ss_status ss_session_record(ss_session *session, ss_error *error);
+/* Records the method's graph on a batch of the task's, in training with the player's gradients. */
+ss_status ss_session_record_graph(const ss_session *session, const ss_task *task, bool training, int player,
+                                  ss_recorded *recorded, ss_error *error);
+/* How the session plans its graphs. */
+ss_plan_options ss_session_plan_options(const ss_session *session);
+/* SS_NO_MEMORY with, in place of the message that is there, what the batch takes of the device's memory, what is free
+ * and the largest batch that fits. The session has no plans then. */
+ss_status ss_session_tell_memory(ss_session *session, ss_error *error);
 /* Starts the loader where session->batches says. It keeps decoded pictures if they fit in `cache_bytes`. */
 ss_status ss_session_start_loader(ss_session *session, size_t cache_bytes, ss_error *error);
 void ss_session_close(ss_session *session);

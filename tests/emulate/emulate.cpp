@@ -239,12 +239,12 @@ cudaError_t cudaSetDevice(int) {
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int) {
   *properties = cudaDeviceProp();
   snprintf(properties->name, sizeof properties->name, "emulated on the processors");
-  properties->totalGlobalMem = (size_t)4 << 30;
+  properties->totalGlobalMem = (size_t)1 << 30;
   properties->multiProcessorCount = 2;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
-  *available = *total = (size_t)4 << 30;
+  *available = *total = (size_t)1 << 30;
   for (const auto &entry : sizes) {
     *available -= entry.second;
   }

@@ -6,18 +6,21 @@
 
 static cudaStream_t copies; /* inputs go there while earlier work is done */
 
+static size_t available(void) {
+  size_t bytes = 0, total = 0;
+  return cudaMemGetInfo(&bytes, &total) == cudaSuccess ? bytes : 0;
+}
+
 static ss_status reserve(size_t bytes, const char *what, void **out, ss_error *error) {
   *out = NULL;
   void *memory = NULL;
   const cudaError_t result = cudaMalloc(&memory, bytes ? bytes : 1);
   if (result == cudaErrorMemoryAllocation) {
-    size_t available = 0, total = 0;
     (void)cudaGetLastError(); /* is not kept as a failure of the GPU's */
-    (void)cudaMemGetInfo(&available, &total);
     return ss_fail(error, SS_NO_MEMORY,
-                   "not enough memory on the GPU for %s: it takes %.0f MB, %.0f of %.0f MB are free; use a smaller "
-                   "--batch or --size",
-                   what, (double)bytes / 1e6, (double)available / 1e6, (double)total / 1e6);
+                   "not enough memory on the GPU for %s: it takes %.0f MB, %.0f MB are free; use a smaller --batch or "
+                   "--size",
+                   what, (double)bytes / 1e6, (double)available() / 1e6);
   }
   SS_TRY(ss_cuda_check(result, what, error));
   const cudaError_t cleared = cudaMemsetAsync(memory, 0, bytes, ss_cuda_stream());
@@ -148,6 +151,7 @@ static void release_recording(void *recording) {
 }
 
 const ss_device_memory ss_cuda_memory = {.reserve = reserve,
+                                         .available = available,
                                          .release = release,
                                          .reserve_host = reserve_host,
                                          .release_host = release_host,
