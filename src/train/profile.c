@@ -33,14 +33,19 @@ void ss_phase_end(ss_phase *phase, double begin) {
   phase->runs++;
 }
 
-/* float32 products are made on the vector unit, or as six products of bf16 parts on the matrix unit. */
-static double best_f32_flops(const ss_peak *peak) {
-  const double as_parts = peak->bf16_flops / 6.0;
-  return as_parts > peak->f32_flops ? as_parts : peak->f32_flops;
+void ss_profile_begin(ss_profile *profile, const ss_plan *plan, const ss_device *device, const ss_settings *settings) {
+  const int threads = (int)ss_settings_int(settings, "threads");
+  const bool tf32 = strcmp(ss_settings_text(settings, "precision"), "tf32") == 0;
+  *profile = (ss_profile){.plan = plan, .peak = ss_peak_measure(device, tf32, threads), .threads = threads};
+  if (ss_device_has_memory(device)) {
+    snprintf(profile->on, sizeof profile->on, "%s", ss_device_describe(device));
+  } else {
+    snprintf(profile->on, sizeof profile->on, "%d thread%s", threads, threads == 1 ? "" : "s");
+  }
 }
 
 static double node_limit(const ss_node_profile *node, const ss_peak *peak) {
-  const double flops = node->bf16 ? peak->bf16_flops : best_f32_flops(peak);
+  const double flops = node->bf16 ? peak->bf16_flops : peak->f32_flops;
   const double arithmetic = flops > 0.0 ? node->flops / flops : 0.0;
   const double memory = peak->bytes > 0.0 ? node->bytes / peak->bytes : 0.0;
   return arithmetic > memory ? arithmetic : memory;
@@ -140,9 +145,9 @@ static ss_status append_table(const ss_profile *profile, bool by_sizes, ss_text 
   if (!by_sizes) {
     ss_text_printf(text, "%.1f ms a step, the mean of %lld; at the machine's best %.1f ms\n", 1e3 * table.seconds,
                    (long long)table.runs, 1e3 * table.limit);
-    ss_text_printf(text, "best measured, %d thread%s: bf16 %.0f GFLOP/s, float32 %.0f GFLOP/s, memory %.1f GB/s\n\n",
-                   profile->threads, profile->threads == 1 ? "" : "s", 1e-9 * profile->peak.bf16_flops,
-                   1e-9 * best_f32_flops(&profile->peak), 1e-9 * profile->peak.bytes);
+    ss_text_printf(text, "best measured, %s: bf16 %.0f GFLOP/s, float32 %.0f GFLOP/s, memory %.1f GB/s\n\n",
+                   profile->on, 1e-9 * profile->peak.bf16_flops, 1e-9 * profile->peak.f32_flops,
+                   1e-9 * profile->peak.bytes);
   }
   ss_text_printf(
       text, "%9s %6s %5s %8s %6s %6s  %s\n", "ms", "share", "nodes", "GFLOP/s", "GB/s", "best",
@@ -290,7 +295,8 @@ ss_status ss_profile_write_trace(const ss_profile *profile, const char *path, ss
 static ss_status write_json(const ss_profile *profile, const char *path, ss_error *error) {
   cJSON *json = NULL;
   SS_TRY(ss_json_new_object(&json, error));
-  ss_status status = ss_json_add_int(json, "threads", profile->threads, error);
+  ss_status status = ss_json_add_string(json, "on", profile->on, error);
+  status = status ? status : ss_json_add_int(json, "threads", profile->threads, error);
   status = status ? status : ss_profile_json(profile, json, error);
   status = status ? status : ss_json_write(path, json, error);
   cJSON_Delete(json);

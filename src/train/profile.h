@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "engine/peak.h"
 #include "engine/plan.h"
+#include "methods/option.h"
 
 /* What a step does besides running its plan. */
 typedef enum ss_phase_kind {
@@ -27,8 +28,12 @@ typedef struct ss_profile {
   const ss_plan *plan; /* profiled: ss_plan_enable_profile */
   ss_phase phases[SS_PHASES];
   ss_peak peak;
+  char on[320]; /* what computes: "2 threads", or a GPU's name */
   int threads;
 } ss_profile;
+
+/* A profile of a session's plan, with the peak of what computes it measured: its phases are empty. */
+void ss_profile_begin(ss_profile *profile, const ss_plan *plan, const ss_device *device, const ss_settings *settings);
 
 /* The table for people: first by operation, then by operation, kernel and sizes, the slowest first. */
 ss_status ss_profile_text(const ss_profile *profile, ss_text *text, ss_error *error);

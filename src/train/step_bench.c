@@ -54,10 +54,9 @@ ss_status ss_step_bench(ss_session *session, int steps, ss_step_times *times, ss
   if (method->untrained) {
     return ss_fail(error, SS_USAGE, "%s takes no training steps", method->name);
   }
-  const int threads = (int)ss_settings_int(session->config->settings, "threads");
   double *seconds = NULL;
   ss_batch batch = {0};
-  *profile = (ss_profile){.plan = session->players[0].plan, .peak = ss_peak_measure(threads), .threads = threads};
+  ss_profile_begin(profile, session->players[0].plan, session->device, session->config->settings);
   SS_TRY(ss_alloc((void **)&seconds, (size_t)steps, sizeof *seconds, "the step times", error));
   ss_status status = ss_session_start_loader(session, 1, error);
   if (status == SS_OK) {

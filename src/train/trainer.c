@@ -385,8 +385,8 @@ static ss_status prepare(ss_session *session, const ss_train_request *request, b
 
 static ss_status write_profile(const ss_session *session, const ss_train_request *request, const step_meter *meter,
                                ss_error *error) {
-  const int threads = (int)ss_settings_int(session->config->settings, "threads");
-  ss_profile profile = {.plan = session->players[0].plan, .peak = ss_peak_measure(threads), .threads = threads};
+  ss_profile profile;
+  ss_profile_begin(&profile, session->players[0].plan, session->device, session->config->settings);
   memcpy(profile.phases, meter->phases, sizeof profile.phases);
   return ss_profile_write(&profile, request->out, error);
 }

@@ -88,10 +88,20 @@ static void others_have_no_products(void **state) {
 /* No machine is below a hundredth or above a thousand times what one core of today does. */
 static void peaks_are_of_this_world(void **state) {
   (void)state;
-  const ss_peak peak = ss_peak_measure(1);
+  const ss_peak peak = ss_peak_measure(NULL, false, 1);
   assert_true(peak.f32_flops > 1e7 && peak.f32_flops < 1e14);
   assert_true(peak.bf16_flops > 1e7 && peak.bf16_flops < 1e15);
   assert_true(peak.bytes > 1e6 && peak.bytes < 1e13);
+}
+
+/* Of the plain kernels where the GPU is emulated. */
+static void a_gpu_has_peaks(void **state) {
+  (void)state;
+  const ss_device *device = support_gpu();
+  const ss_peak peak = ss_peak_measure(device, false, 1);
+  assert_true(peak.f32_flops > 1e5 && peak.f32_flops < 1e15);
+  assert_true(peak.bf16_flops > 1e5 && peak.bf16_flops < 1e16);
+  assert_true(peak.bytes > 1e4 && peak.bytes < 1e14);
 }
 
 int main(void) {
@@ -101,6 +111,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(products, set_up, tear_down),
       cmocka_unit_test_setup_teardown(others_have_no_products, set_up, tear_down),
       cmocka_unit_test(peaks_are_of_this_world),
+      cmocka_unit_test(a_gpu_has_peaks),
   };
   return cmocka_run_group_tests_name("work", tests, NULL, NULL);
 }
