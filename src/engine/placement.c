@@ -16,10 +16,23 @@ typedef struct block {
 
 typedef struct placer_record {
   const ss_graph *graph;
-  block *blocks; /* by root tensor id, then one a node for scratch */
+  const ss_gradient_buckets *buckets;
+  block *blocks; /* by root tensor id, then one a node for scratch, then one a bucket */
   int *root;     /* by tensor id: the tensor whose memory it is */
   size_t block_count;
 } placer_record;
+
+const ss_tensor *ss_placement_root(const ss_tensor *tensor) {
+  while (tensor->kind == SS_TENSOR_ACTIVATION && tensor->producer &&
+         (ss_operation_define(tensor->producer->operation)->flags & SS_IS_VIEW)) {
+    tensor = tensor->producer->inputs[0];
+  }
+  return tensor;
+}
+
+size_t ss_placement_aligned(size_t bytes) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
 
 static int find(const placer_record *placer, int id) {
   while (placer->root[id] != id) {
@@ -51,8 +64,8 @@ static void share_memory(placer_record *placer, const int *last_use) {
       continue;
     }
     if (!(flags & SS_IN_PLACE) || input->kind != SS_TENSOR_ACTIVATION || bytes_of(input) != bytes_of(output) ||
-        find(placer, input->id) != input->id || input->kept || last_use[input->id] != (int)i ||
-        input->layout != output->layout) {
+        placer->buckets->of[output->id] >= 0 || find(placer, input->id) != input->id || input->kept ||
+        last_use[input->id] != (int)i || input->layout != output->layout) {
       continue;
     }
     bool viewed = false; /* a view of the input may live on */
@@ -109,6 +122,25 @@ static void find_lifetimes(placer_record *placer, const size_t *scratch, int *la
   }
 }
 
+/* A bucket is one block, from the first of its gradients on. */
+static void gather(placer_record *placer) {
+  const ss_graph *graph = placer->graph;
+  const ss_gradient_buckets *buckets = placer->buckets;
+  block *gathered = &placer->blocks[graph->tensor_count + graph->node_count];
+  for (size_t i = 0; i < graph->tensor_count; i++) {
+    block *part = &placer->blocks[i];
+    if (buckets->of[i] < 0 || !part->used) {
+      continue;
+    }
+    block *whole = &gathered[buckets->of[i]];
+    whole->first = !whole->used || part->first < whole->first ? part->first : whole->first;
+    whole->last = part->last > whole->last ? part->last : whole->last;
+    whole->bytes = buckets->items[buckets->of[i]].bytes;
+    whole->used = true;
+    part->used = false;
+  }
+}
+
 static int larger_first(const void *a, const void *b, void *blocks) {
   const block *x = &((const block *)blocks)[*(const size_t *)a], *y = &((const block *)blocks)[*(const size_t *)b];
   if (x->bytes != y->bytes) {
@@ -134,7 +166,7 @@ static ss_status place(placer_record *placer, size_t *bytes, ss_error *error) {
   size_t count = 0;
   for (size_t i = 0; i < placer->block_count; i++) {
     if (placer->blocks[i].used) {
-      placer->blocks[i].bytes = (placer->blocks[i].bytes + alignment - 1) / alignment * alignment;
+      placer->blocks[i].bytes = ss_placement_aligned(placer->blocks[i].bytes);
       order[count++] = i;
     }
   }
@@ -173,10 +205,36 @@ static ss_status place(placer_record *placer, size_t *bytes, ss_error *error) {
   return SS_OK;
 }
 
-ss_status ss_placement_make(ss_placement *placement, const ss_graph *graph, const size_t *scratch, ss_error *error) {
-  placer_record placer = {.graph = graph, .block_count = graph->tensor_count + graph->node_count};
+/* Where the blocks' tensors, scratch and buckets are. */
+static void write_offsets(ss_placement *placement, const placer_record *placer) {
+  const ss_graph *graph = placer->graph;
+  ss_gradient_buckets *buckets = &placement->buckets;
+  for (size_t i = 0; i < graph->node_count; i++) {
+    placement->scratch_offsets[i] = placer->blocks[graph->tensor_count + i].offset;
+  }
+  for (size_t i = 0; i < buckets->count; i++) {
+    buckets->items[i].offset = placer->blocks[graph->tensor_count + graph->node_count + i].offset;
+  }
+  for (size_t i = 0; i < graph->tensor_count; i++) {
+    const int root = find(placer, (int)i);
+    const block *own = &placer->blocks[root];
+    const int bucket = buckets->of[root];
+    placement->offsets[i] = !in_arena(graph->tensors[i]) ? SS_NO_PLACE
+                            : bucket >= 0                ? buckets->items[bucket].offset + buckets->inside[root]
+                            : own->used                  ? own->offset
+                                                         : SS_NO_PLACE;
+  }
+}
+
+ss_status ss_placement_make(ss_placement *placement, const ss_graph *graph, const size_t *scratch, size_t bucket_bytes,
+                            ss_error *error) {
+  placer_record placer = {.graph = graph, .buckets = &placement->buckets};
   int *last_use = NULL;
-  ss_status status = ss_alloc((void **)&placer.blocks, placer.block_count, sizeof *placer.blocks, "the plan", error);
+  ss_status status = ss_gradient_buckets_make(&placement->buckets, graph, bucket_bytes, error);
+  if (status == SS_OK) {
+    placer.block_count = graph->tensor_count + graph->node_count + placement->buckets.count;
+    status = ss_alloc((void **)&placer.blocks, placer.block_count, sizeof *placer.blocks, "the plan", error);
+  }
   if (status == SS_OK) {
     status = ss_alloc((void **)&placer.root, graph->tensor_count, sizeof *placer.root, "the plan", error);
   }
@@ -191,14 +249,11 @@ ss_status ss_placement_make(ss_placement *placement, const ss_graph *graph, cons
   }
   if (status == SS_OK) {
     find_lifetimes(&placer, scratch, last_use);
+    gather(&placer);
     status = place(&placer, &placement->bytes, error);
   }
-  for (size_t i = 0; status == SS_OK && i < graph->tensor_count; i++) {
-    const block *found = &placer.blocks[find(&placer, (int)i)];
-    placement->offsets[i] = in_arena(graph->tensors[i]) && found->used ? found->offset : SS_NO_PLACE;
-  }
-  for (size_t i = 0; status == SS_OK && i < graph->node_count; i++) {
-    placement->scratch_offsets[i] = placer.blocks[graph->tensor_count + i].offset;
+  if (status == SS_OK) {
+    write_offsets(placement, &placer);
   }
   free(placer.blocks);
   free(placer.root);
@@ -209,5 +264,6 @@ ss_status ss_placement_make(ss_placement *placement, const ss_graph *graph, cons
 void ss_placement_free(ss_placement *placement) {
   free(placement->offsets);
   free(placement->scratch_offsets);
+  ss_gradient_buckets_free(&placement->buckets);
   memset(placement, 0, sizeof *placement);
 }

@@ -11,17 +11,8 @@ static size_t bytes_of(const ss_tensor *tensor) {
   return (size_t)ss_shape_count(tensor->shape) * ss_dtype_size(tensor->dtype);
 }
 
-/* The tensor whose memory it is. */
-static const ss_tensor *root_of(const ss_tensor *tensor) {
-  while (tensor->kind == SS_TENSOR_ACTIVATION && tensor->producer &&
-         (ss_operation_define(tensor->producer->operation)->flags & SS_IS_VIEW)) {
-    tensor = tensor->producer->inputs[0];
-  }
-  return tensor;
-}
-
 void *ss_plan_memory_there(const ss_plan_memory *memory, const ss_tensor *tensor) {
-  const ss_tensor *root = root_of(tensor);
+  const ss_tensor *root = ss_placement_root(tensor);
   switch (root->kind) {
     case SS_TENSOR_PARAMETER:
       return ss_parameter_place(root->parameter, memory->device);
@@ -63,7 +54,7 @@ static void *bring(ss_plan_memory *memory, const ss_tensor *tensor) {
 }
 
 void *ss_plan_memory_here(ss_plan_memory *memory, const ss_tensor *tensor) {
-  const ss_tensor *root = root_of(tensor);
+  const ss_tensor *root = ss_placement_root(tensor);
   if (!memory->mirrors) {
     return ss_plan_memory_there(memory, tensor);
   }
@@ -154,7 +145,7 @@ static ss_status make_mirrors(ss_plan_memory *memory, ss_error *error) {
 
 ss_status ss_plan_memory_measure(const ss_graph *graph, const size_t *scratch, size_t *bytes, ss_error *error) {
   ss_placement placement = {0};
-  SS_TRY(ss_placement_make(&placement, graph, scratch, error));
+  SS_TRY(ss_placement_make(&placement, graph, scratch, SS_BUCKET_BYTES, error));
   *bytes = placement.bytes;
   for (size_t i = 0; i < graph->tensor_count; i++) {
     const ss_tensor *tensor = graph->tensors[i];
@@ -184,7 +175,8 @@ ss_status ss_plan_memory_make(ss_plan_memory *memory, const ss_graph *graph, con
                               const size_t *scratch, ss_error *error) {
   memory->graph = graph;
   memory->device = device;
-  SS_TRY(ss_placement_make(&memory->placement, graph, scratch, error));
+  const size_t bucket_bytes = device->memory ? SS_BUCKET_BYTES : 0; /* what several devices would add up */
+  SS_TRY(ss_placement_make(&memory->placement, graph, scratch, bucket_bytes, error));
   if (!device->memory) {
     return take_host_memory(memory, error);
   }
