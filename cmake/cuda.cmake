@@ -61,6 +61,8 @@ function(ss_add_cuda target)
     target_include_directories(${target} SYSTEM PUBLIC ${CUDNN_INCLUDE})
     target_link_libraries(${target} PUBLIC CUDA::cudart_static CUDA::cublasLt ${CUDNN_LIBRARY})
   endif()
-  # Views are to have the processors' bytes: no product is contracted with a sum.
-  set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/engine/cuda/pictures.cu APPEND PROPERTY COMPILE_OPTIONS ${exact})
+  # Views are to have the processors' bytes, chains those of their nodes: no product is contracted with a sum.
+  foreach(name pictures elementwise chain)
+    set_property(SOURCE ${CMAKE_SOURCE_DIR}/src/engine/cuda/${name}.cu APPEND PROPERTY COMPILE_OPTIONS ${exact})
+  endforeach()
 endfunction()

@@ -14,12 +14,17 @@ ss_graph *ss_graph_new(ss_parameters *parameters, const ss_graph_options *option
   return graph;
 }
 
+static void free_node(ss_node *node) {
+  free(node->chain);
+  free(node);
+}
+
 void ss_graph_free(ss_graph *graph) {
   if (!graph) {
     return;
   }
   for (size_t i = 0; i < graph->node_count; i++) {
-    free(graph->nodes[i]);
+    free_node(graph->nodes[i]);
   }
   for (size_t i = 0; i < graph->tensor_count; i++) {
     free(graph->tensors[i]->constant);
@@ -278,9 +283,22 @@ void ss_graph_drop_removed(ss_graph *graph) {
         node->outputs[k]->producer = NULL;
       }
     }
-    free(node);
+    free_node(node);
   }
   graph->node_count = kept;
+}
+
+int *ss_graph_count_readers(const ss_graph *graph) {
+  int *readers = calloc(graph->tensor_count ? graph->tensor_count : 1, sizeof *readers);
+  for (size_t i = 0; readers && i < graph->node_count; i++) {
+    const ss_node *node = graph->nodes[i];
+    for (int k = 0; k < node->input_count; k++) {
+      if (node->inputs[k]) {
+        readers[node->inputs[k]->id]++;
+      }
+    }
+  }
+  return readers;
 }
 
 ss_tensor *ss_node_output(ss_graph *graph, ss_node *node, ss_dtype dtype, ss_shape shape) {

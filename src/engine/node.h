@@ -59,7 +59,8 @@
   X(ELEMENT_LOSS, element_loss)                                 \
   X(ELEMENT_LOSS_BACKWARD, element_loss_backward)               \
   X(ACCURACY, accuracy)                                         \
-  X(RELAYOUT, relayout)
+  X(RELAYOUT, relayout)                                         \
+  X(CHAIN, chain)
 
 typedef enum ss_operation {
 #define SS_X(upper, lower) SS_OP_##upper,
@@ -87,6 +88,8 @@ typedef struct ss_attributes {
   bool tf32;      /* of the graph's options */
 } ss_attributes;
 
+typedef struct ss_chain ss_chain; /* chain.h */
+
 typedef struct ss_node {
   ss_operation operation;
   ss_attributes attributes;
@@ -94,8 +97,9 @@ typedef struct ss_node {
   int input_count;
   ss_tensor *outputs[SS_MAX_OUTPUTS]; /* NULL where one is not wanted */
   int output_count;
-  int id;       /* stable: keys dropout's random numbers */
-  bool removed; /* by a pass */
+  ss_chain *chain; /* what CHAIN computes, owned; NULL for others */
+  int id;          /* stable: keys dropout's random numbers */
+  bool removed;    /* by a pass */
 } ss_node;
 
 typedef enum ss_tensor_kind {
@@ -191,6 +195,9 @@ struct ss_graph {
   bool passes_done;
 };
 
+/* How many times the nodes read each tensor, by id; to be freed. NULL: no memory. */
+int *ss_graph_count_readers(const ss_graph *graph);
+
 /* passes: each rewrites the list of nodes in place and leaves it in an executable order. */
 void ss_pass_fuse_norms(
     ss_graph *graph); /* batch norm + residual add + ReLU: one node (before the backward pass is recorded) */
@@ -201,5 +208,7 @@ void ss_pass_remove_unused(ss_graph *graph); /* nodes whose outputs nobody reads
 void ss_pass_recompute(ss_graph *graph);
 /* Block16 around the operations for which the device wants it, with conversions only where the two layouts meet. */
 void ss_pass_layouts(ss_graph *graph, const ss_device *device);
+/* Element-wise nodes that follow each other: one node. Tensors are in plain layout. */
+void ss_pass_chains(ss_graph *graph);
 
 #endif

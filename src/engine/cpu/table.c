@@ -2,6 +2,9 @@
 #include "engine/cpu/convolution_ways.h"
 #include "engine/kernel.h"
 
+/* Never asked for: the planner makes chains only for devices that fuse them. */
+const ss_kernel ss_cpu_chain = {NULL, 0};
+
 static const ss_kernel *kernel(ss_operation operation) {
   static const ss_kernel *const table[SS_OP_COUNT] = {
 #define SS_X(upper, lower) &ss_cpu_##lower,

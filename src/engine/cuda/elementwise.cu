@@ -1,46 +1,17 @@
 #include "engine/cuda/launch.cuh"
+#include "engine/cuda/unary.cuh"
 #include "engine/cuda/walk.cuh"
 extern "C" {
 #include "engine/cuda/convert.h"
-#include "engine/elementwise_formulas.h"
 }
 
 /* ---- UNARY ---- */
-
-/* As the processors' unary_value, but for its e^x. */
-template <int KIND>
-struct unary {
-  __device__ static float value(float x, float alpha, float beta) {
-    switch (KIND) {
-      case SS_UNARY_RELU:
-        return x < 0.0f ? 0.0f : x; /* a NaN stays one */
-      case SS_UNARY_LEAKY_RELU:
-        return x < 0.0f ? alpha * x : x;
-      case SS_UNARY_SIGMOID:
-        return 1.0f / (1.0f + expf(-x));
-      case SS_UNARY_TANH:
-        return tanhf(x);
-      case SS_UNARY_EXP:
-        return expf(x);
-      case SS_UNARY_LOG:
-        return logf(x);
-      case SS_UNARY_SQRT:
-        return sqrtf(x);
-      case SS_UNARY_SQUARE:
-        return x * x;
-      case SS_UNARY_ABS:
-        return fabsf(x);
-      default: /* SS_UNARY_AFFINE */
-        return alpha * x + beta;
-    }
-  }
-};
 
 /* x and y may be the same memory. */
 template <class T, int KIND>
 __global__ void unary_kernel(const T *x, T *y, int64_t count, float alpha, float beta) {
   for (int64_t i = ss_first(); i < count; i += ss_stride()) {
-    y[i] = ss_narrow<T>(unary<KIND>::value(ss_widen(x[i]), alpha, beta));
+    y[i] = ss_narrow<T>(ss_unary_value(KIND, ss_widen(x[i]), alpha, beta));
   }
 }
 
