@@ -282,6 +282,19 @@ void ss_graph_drop_removed(ss_graph *graph) {
   graph->node_count = kept;
 }
 
+int *ss_graph_count_readers(const ss_graph *graph) {
+  int *readers = calloc(graph->tensor_count ? graph->tensor_count : 1, sizeof *readers);
+  for (size_t i = 0; readers && i < graph->node_count; i++) {
+    const ss_node *node = graph->nodes[i];
+    for (int k = 0; k < node->input_count; k++) {
+      if (node->inputs[k]) {
+        readers[node->inputs[k]->id]++;
+      }
+    }
+  }
+  return readers;
+}
+
 ss_tensor *ss_node_output(ss_graph *graph, ss_node *node, ss_dtype dtype, ss_shape shape) {
   if (!node) {
     return NULL;

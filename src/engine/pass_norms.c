@@ -8,20 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many nodes read each tensor. */
-static int *count_readers(const ss_graph *graph) {
-  int *readers = calloc(graph->tensor_count ? graph->tensor_count : 1, sizeof *readers);
-  for (size_t i = 0; readers && i < graph->node_count; i++) {
-    const ss_node *node = graph->nodes[i];
-    for (int k = 0; k < node->input_count; k++) {
-      if (node->inputs[k]) {
-        readers[node->inputs[k]->id]++;
-      }
-    }
-  }
-  return readers;
-}
-
 static void fail(ss_graph *graph) {
   graph->status = ss_fail_memory(&graph->error, graph->tensor_count * sizeof(int), "the passes");
 }
@@ -79,7 +65,7 @@ static void fuse(ss_graph *graph, size_t index, ss_node *norm, ss_tensor *residu
 }
 
 void ss_pass_fuse_norms(ss_graph *graph) {
-  int *readers = count_readers(graph);
+  int *readers = ss_graph_count_readers(graph);
   if (!readers) {
     fail(graph);
     return;
@@ -118,7 +104,7 @@ void ss_pass_fuse_norms(ss_graph *graph) {
 }
 
 void ss_pass_fold_sums(ss_graph *graph) {
-  int *readers = count_readers(graph);
+  int *readers = ss_graph_count_readers(graph);
   if (!readers) {
     fail(graph);
     return;

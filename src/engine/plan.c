@@ -89,16 +89,19 @@ static bool writes_parameters(const ss_node *node) {
          !(flags & (SS_BATCH_NORM_HELD | SS_BATCH_NORM_SAVED));
 }
 
-static ss_status build(ss_plan *plan, ss_ways *ways, bool recompute, ss_error *error) {
+static ss_status build(ss_plan *plan, ss_ways *ways, const ss_plan_options *options, ss_error *error) {
   ss_graph *graph = plan->graph;
   if (!graph->passes_done) {
     ss_pass_fuse_norms(graph);
     ss_pass_remove_unused(graph);
     ss_pass_fold_sums(graph);
-    if (recompute) {
+    if (options && options->recompute) {
       ss_pass_recompute(graph);
     }
     ss_pass_layouts(graph, plan->device);
+    if (plan->device->fuses_epilogues && !(options && options->separate)) {
+      ss_pass_epilogues(graph);
+    }
     graph->passes_done = true;
   }
   SS_TRY(ss_graph_status(graph, error));
@@ -135,7 +138,7 @@ ss_status ss_plan_new(ss_graph *graph, const ss_plan_options *options, ss_plan *
   plan->device = options ? options->device : NULL;
   ss_status status = plan->device ? SS_OK : ss_device_default(&plan->device, error);
   if (status == SS_OK) {
-    status = ways ? build(plan, ways, options && options->recompute, error) : ss_fail_memory(error, 1, "the plan");
+    status = ways ? build(plan, ways, options, error) : ss_fail_memory(error, 1, "the plan");
   }
   ss_ways_free(own);
   if (status != SS_OK) {
