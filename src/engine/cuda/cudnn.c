@@ -80,8 +80,8 @@ static ss_shape packed_shape(ss_shape weight) {
 }
 
 /* false where cuDNN's formula for y's size does not hold (output padding beyond the stride). A ReLU comes behind a
- * bias, of zeros where the node has none: the engines that cuDNN brings along want one, and those without it that it
- * compiles for each shape take up to seconds for that and know no instructions newer than the A100's. */
+ * bias, of zeros where the node has none: the engines that cuDNN brings along want one, and what it compiles instead
+ * for each shape takes up to seconds to make and is, where cuDNN chooses, made for an A100 even on an H100. */
 static bool describe(const ss_node *node, ss_cudnn_problem *problem) {
   const ss_convolution_geometry g = ss_convolution_geometry_of(node);
   *problem = (ss_cudnn_problem){.operation = node->operation,
