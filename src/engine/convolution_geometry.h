@@ -4,6 +4,9 @@
 
 #include "engine/node.h"
 
+/* ss_attributes.flags of CONVOLUTION: y is what a ReLU makes of the sum with the bias. Of devices that ask for it. */
+enum { SS_CONVOLUTION_RELU = 1 };
+
 /* The convolution y = w * x that a node of the three kinds is about; 2-D ones have depth 1. Axes are D, H, W. */
 typedef struct ss_convolution_geometry {
   const ss_tensor *x, *y, *weight; /* the node's: in- or outputs */

@@ -103,6 +103,7 @@ struct ss_device {
   const ss_kernel *(*kernel)(ss_operation operation);
   bool (*wants_block16)(
       const ss_node *node);       /* whether a convolution would run faster on block16 tensors; NULL: never */
+  bool fuses_epilogues;           /* its convolutions and products do a ReLU that follows: pass_epilogues.c */
   bool fuses_chains;              /* has a kernel for CHAIN: element-wise nodes are merged where they can be */
   const ss_device_memory *memory; /* NULL: computes in the host's, and is done when a call returns; so for the rest */
   const ss_device_sweeps *sweeps;

@@ -156,5 +156,6 @@ ss_product ss_product_of(const ss_node *node) {
                       .batch = a->shape.rank == 3 ? a->shape.dims[0] : 1,
                       .scale = linear ? 1.0f : node->attributes.alpha,
                       .bias = linear && node->input_count > 2 && node->inputs[2],
+                      .relu = (node->attributes.flags & SS_MATMUL_RELU) != 0,
                       .inside = a->dtype == SS_BF16 || b->dtype == SS_BF16 ? SS_BF16 : SS_F32};
 }

@@ -173,6 +173,9 @@ ss_tensor *ss_node_gradient_output(ss_graph *graph, ss_node *node, const ss_tens
 ss_tensor *ss_graph_operation(ss_graph *graph, ss_operation operation, const ss_attributes *attributes,
                               ss_tensor *const *inputs, int input_count, ss_dtype dtype, ss_shape shape);
 
+/* How many times the nodes read each tensor, by id; to be freed. NULL: no memory. */
+int *ss_graph_count_readers(const ss_graph *graph);
+
 /* ---- the graph, for the passes and the planner ---- */
 
 struct ss_graph {
@@ -195,9 +198,6 @@ struct ss_graph {
   bool passes_done;
 };
 
-/* How many times the nodes read each tensor, by id; to be freed. NULL: no memory. */
-int *ss_graph_count_readers(const ss_graph *graph);
-
 /* passes: each rewrites the list of nodes in place and leaves it in an executable order. */
 void ss_pass_fuse_norms(
     ss_graph *graph); /* batch norm + residual add + ReLU: one node (before the backward pass is recorded) */
@@ -208,6 +208,8 @@ void ss_pass_remove_unused(ss_graph *graph); /* nodes whose outputs nobody reads
 void ss_pass_recompute(ss_graph *graph);
 /* Block16 around the operations for which the device wants it, with conversions only where the two layouts meet. */
 void ss_pass_layouts(ss_graph *graph, const ss_device *device);
+/* A ReLU that alone reads a convolution or product: one node. */
+void ss_pass_epilogues(ss_graph *graph);
 /* Element-wise nodes that follow each other: one node. Tensors are in plain layout. */
 void ss_pass_chains(ss_graph *graph);
 

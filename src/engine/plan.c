@@ -103,7 +103,11 @@ static ss_status build(ss_plan *plan, ss_ways *ways, const ss_plan_options *opti
       ss_pass_recompute(graph);
     }
     ss_pass_layouts(graph, plan->device);
-    if (plan->device->fuses_chains && !(options && options->separate)) {
+    const bool separate = options && options->separate;
+    if (plan->device->fuses_epilogues && !separate) {
+      ss_pass_epilogues(graph);
+    }
+    if (plan->device->fuses_chains && !separate) {
       ss_pass_chains(graph);
     }
     graph->passes_done = true;

@@ -13,7 +13,7 @@ typedef struct ss_plan_options {
   int threads;             /* 0: all processors this process may use */
   ss_ways *ways;           /* choices made before, and where new ones are kept; may be NULL */
   bool recompute;          /* batch norms' outputs are made again for the backward pass instead of kept: less memory */
-  bool separate;           /* element-wise nodes are never merged into chains: for tests and for finding mistakes */
+  bool separate;           /* nothing is fused for the device: for tests and for finding mistakes */
 } ss_plan_options;
 
 /* Runs the passes over the graph, places its tensors and prepares its kernels. The graph must outlive the plan and not

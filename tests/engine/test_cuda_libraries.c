@@ -5,6 +5,8 @@
 #include "base/bfloat16.h"
 #include "base/random.h"
 #include "engine/choose.h"
+#include "engine/convolution_geometry.h"
+#include "engine/matmul.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 
 #if SS_CUDA
 #include "engine/cuda/convolution_ways.h"
+#include "engine/cuda/elementwise_ways.h"
 #endif
 
 /* The GPU, with its libraries if they are asked for; skips the test, saying why, where there is none. */
@@ -135,6 +138,22 @@ static float *make_values(const ss_tensor *tensor, uint64_t seed) {
   return values;
 }
 
+/* A NaN among the inputs is seen in the output, so that a training that has failed shows; in[0] is changed. */
+static void check_nan(const ss_device *device, const ss_node *node, const ss_way *way, float *const *in) {
+  const int64_t count = ss_shape_count(node->outputs[0]->shape);
+  bool seen = false;
+  in[0][0] = NAN;
+  float *result = run_way(device, node, way, in);
+  for (int64_t i = 0; i < count; i++) {
+    seen = seen || isnan(result[i]);
+  }
+  free(result);
+  if (!seen) {
+    char text[160];
+    fail_msg("%s by %s hides a NaN", ss_node_text(node, text), way->name);
+  }
+}
+
 /* The library's way agrees with the loops to `tolerance` x the largest value, and gives the same bits again. */
 static void check_way(const ss_device *device, const ss_node *node, const char *name, double tolerance, uint64_t seed) {
   const ss_way *library = find_way(device, node, name), *loops = find_way(device, node, "loops");
@@ -163,6 +182,7 @@ static void check_way(const ss_device *device, const ss_node *node, const char *
   if (memcmp(first, again, (size_t)count * sizeof *first) != 0) {
     fail_msg("case %d: %s by %s has not the same bits again", (int)seed, text, name);
   }
+  check_nan(device, node, library, in);
   for (int i = 0; i < node->input_count; i++) {
     free(in[i]);
   }
@@ -208,11 +228,12 @@ static const shape_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
-/* The three nodes of a case; the second has a bias too, as a transposed convolution may. */
-static void check_case(const ss_device *device, int number, ss_dtype dtype, double tolerance) {
+/* The three nodes of a case, the first with and without a ReLU; the second has a bias too, as a transposed convolution
+ * may. */
+static void check_case(const ss_device *device, int number, ss_dtype dtype, bool tf32, double tolerance) {
   const shape_case *c = &cases[number];
   ss_parameters *parameters = ss_parameters_new(1);
-  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = dtype, .training = true});
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = dtype, .tf32 = tf32, .training = true});
   ss_tensor *x = ss_graph_input(graph, "x", dtype, c->x);
   ss_tensor *y = c->x.rank == 4 ? ss_convolution2d(graph, x, c->outputs, &c->options, "c")
                                 : ss_convolution3d(graph, x, c->outputs, &c->options, "c");
@@ -230,6 +251,8 @@ static void check_case(const ss_device *device, int number, ss_dtype dtype, doub
   check_way(device, forward, "cudnn", tolerance, (uint64_t)number);
   check_way(device, dx->producer, "cudnn", tolerance, (uint64_t)number);
   check_way(device, dw->producer, "cudnn", tolerance, (uint64_t)number);
+  y->producer->attributes.flags |= SS_CONVOLUTION_RELU;
+  check_way(device, forward, "cudnn", tolerance, (uint64_t)number);
   ss_graph_free(graph);
   ss_parameters_free(parameters);
 }
@@ -239,7 +262,16 @@ static void test_convolutions_float32(void **state) {
   (void)state;
   const ss_device *device = open_device(true);
   for (int i = 0; i < CASES; i++) {
-    check_case(device, i, SS_F32, 1e-5);
+    check_case(device, i, SS_F32, false, 1e-5);
+  }
+}
+
+/* Factors of eleven bits, rounded on their way. */
+static void test_convolutions_tf32(void **state) {
+  (void)state;
+  const ss_device *device = open_device(true);
+  for (int i = 0; i < CASES; i++) {
+    check_case(device, i, SS_F32, true, 3.0 / 2048.0);
   }
 }
 
@@ -249,7 +281,7 @@ static void test_convolutions_bf16(void **state) {
   (void)state;
   const ss_device *device = open_device(true);
   for (int i = 0; i < CASES; i++) {
-    check_case(device, i, SS_BF16, 3.0 / 256.0);
+    check_case(device, i, SS_BF16, false, 3.0 / 256.0);
   }
 }
 
@@ -272,17 +304,22 @@ static void test_convolution_beyond_cudnn(void **state) {
 
 /* ---- products ---- */
 
+static void check_product(const ss_device *device, ss_node *node, double tolerance, uint64_t number) {
+  check_way(device, node, "cublaslt", tolerance, number);
+  node->attributes.flags |= SS_MATMUL_RELU;
+  check_way(device, node, "cublaslt", tolerance, number);
+}
+
 /* In every mixture of types a graph records. */
 static void test_products(void **state) {
   (void)state;
   static const struct {
     ss_dtype a, b, c;
+    bool tf32;
     double tolerance;
-  } types[] = {{SS_F32, SS_F32, SS_F32, 1e-5},
-               {SS_BF16, SS_BF16, SS_BF16, 3.0 / 256.0},
-               {SS_BF16, SS_F32, SS_BF16, 3.0 / 256.0},
-               {SS_BF16, SS_BF16, SS_F32, 1e-5},
-               {SS_F32, SS_BF16, SS_F32, 1e-5}};
+  } types[] = {{SS_F32, SS_F32, SS_F32, false, 1e-5},           {SS_F32, SS_F32, SS_F32, true, 3.0 / 2048.0},
+               {SS_BF16, SS_BF16, SS_BF16, false, 3.0 / 256.0}, {SS_BF16, SS_F32, SS_BF16, false, 3.0 / 256.0},
+               {SS_BF16, SS_BF16, SS_F32, false, 1e-5},         {SS_F32, SS_BF16, SS_F32, true, 1e-5}};
   static const int64_t sizes[][4] = {{1, 65, 130, 33},  {1, 128, 64, 256}, {1, 256, 512, 128},
                                      {1, 64, 5000, 16}, {4, 17, 16, 9},    {3, 32, 64, 128},
                                      {1, 1, 40, 5},     {1, 6, 1, 8},      {1, 2048, 8, 10}};
@@ -291,7 +328,8 @@ static void test_products(void **state) {
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
       for (unsigned flags = 0; flags < 4; flags++) {
         ss_parameters *parameters = ss_parameters_new(1);
-        ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = types[t].c, .training = true});
+        const ss_graph_options options = {.compute = types[t].c, .tf32 = types[t].tf32, .training = true};
+        ss_graph *graph = ss_graph_new(parameters, &options);
         const int64_t batch = sizes[s][0], m = sizes[s][1], k = sizes[s][2], n = sizes[s][3];
         const int64_t a[] = {batch, flags & 1u ? k : m, flags & 1u ? m : k};
         const int64_t b[] = {batch, flags & 2u ? n : k, flags & 2u ? k : n};
@@ -302,11 +340,11 @@ static void test_products(void **state) {
         ss_tensor *c = ss_matmul(graph, left, flags & 1u, right, flags & 2u, 0.25f);
         assert_non_null(c);
         c->dtype = types[t].c; /* as a gradient may ask for */
-        check_way(device, c->producer, "cublaslt", types[t].tolerance, number);
+        check_product(device, c->producer, types[t].tolerance, number);
         if (skip_batch && flags == 2 && types[t].b == SS_F32) {
           ss_tensor *y = ss_linear(graph, left, (int)n, true, "l");
           assert_non_null(y);
-          check_way(device, y->producer, "cublaslt", types[t].tolerance, number);
+          check_product(device, y->producer, types[t].tolerance, number);
         }
         ss_graph_free(graph);
         ss_parameters_free(parameters);
@@ -392,6 +430,34 @@ static void test_adding_bias(void **state) {
   device->memory->release(narrow_there);
   device->memory->release(bias_there);
 }
+
+static void test_relu(void **state) {
+  (void)state;
+  const ss_device *device = open_device(false);
+  enum { COUNT = 300 };
+  ss_error error = {{0}};
+  float x[COUNT];
+  ss_bf16 narrow[COUNT];
+  for (int i = 0; i < COUNT; i++) {
+    x[i] = (float)(i - COUNT / 2) / 7.0f;
+    narrow[i] = ss_bf16_from_float(x[i]);
+  }
+  void *x_there = reserve(device, sizeof x), *narrow_there = reserve(device, sizeof narrow);
+  upload(device, x_there, x, sizeof x);
+  upload(device, narrow_there, narrow, sizeof narrow);
+  assert_int_equal(ss_cuda_relu(x_there, SS_F32, COUNT), SS_OK);
+  assert_int_equal(ss_cuda_relu(narrow_there, SS_BF16, COUNT), SS_OK);
+  float positive[COUNT];
+  ss_bf16 narrow_positive[COUNT];
+  must(device->memory->download(positive, x_there, sizeof positive, &error), &error);
+  must(device->memory->download(narrow_positive, narrow_there, sizeof narrow_positive, &error), &error);
+  for (int i = 0; i < COUNT; i++) {
+    assert_true(positive[i] == (x[i] > 0.0f ? x[i] : 0.0f));
+    assert_int_equal(narrow_positive[i], x[i] > 0.0f ? narrow[i] : 0);
+  }
+  device->memory->release(x_there);
+  device->memory->release(narrow_there);
+}
 #endif
 
 int main(void) {
@@ -399,8 +465,10 @@ int main(void) {
 #if SS_CUDA
     cmocka_unit_test(test_packing),
     cmocka_unit_test(test_adding_bias),
+    cmocka_unit_test(test_relu),
 #endif
     cmocka_unit_test(test_convolutions_float32),
+    cmocka_unit_test(test_convolutions_tf32),
     cmocka_unit_test(test_convolutions_bf16),
     cmocka_unit_test(test_convolution_beyond_cudnn),
     cmocka_unit_test(test_products),

@@ -31,6 +31,7 @@ static const ss_kernel *kernel(ss_operation operation) {
 ss_status ss_cuda_open(const ss_device **out, ss_error *error) {
   static const ss_device device = {.name = "GPU",
                                    .kernel = kernel,
+                                   .fuses_epilogues = true,
                                    .fuses_chains = true,
                                    .memory = &ss_cuda_memory,
                                    .sweeps = &ss_cuda_sweeps,

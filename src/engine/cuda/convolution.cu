@@ -72,7 +72,7 @@ __device__ static __forceinline__ bool output_place(const window &w, const place
 /* CONVOLUTION writes y from x, BACKWARD_DATA x from y: every written number gathers from the taps that reach it.
  * Weights (O, I/groups, taps) are rounded to what the activations are. */
 template <class T, bool FORWARD>
-__global__ void gather_kernel(window w, const T *from, const float *weights, const float *bias, T *to) {
+__global__ void gather_kernel(window w, const T *from, const float *weights, const float *bias, bool relu, T *to) {
   const int64_t read = FORWARD ? w.input_channels : w.output_channels;
   const int64_t written = FORWARD ? w.output_channels : w.input_channels;
   const int64_t *from_size = FORWARD ? w.in : w.out, *to_size = FORWARD ? w.out : w.in;
@@ -99,7 +99,8 @@ __global__ void gather_kernel(window w, const T *from, const float *weights, con
         sum += part;
       }
     }
-    to[i] = ss_narrow<T>(sum + (bias ? bias[channel] : 0.0f));
+    const T rounded = ss_narrow<T>(sum + (bias ? bias[channel] : 0.0f));
+    to[i] = relu ? ss_rectify(rounded) : rounded;
   }
 }
 
@@ -140,10 +141,10 @@ static ss_status launch_convolution(const ss_step *step) {
   }
   const float *weights = (const float *)step->in[1];
   const float *bias = node->input_count > 2 ? (const float *)step->in[2] : NULL;
-  T *out = (T *)step->out[0];
-  return node->operation == SS_OP_CONVOLUTION
-             ? ss_launch(gather_kernel<T, true>, ss_blocks(count), SS_CUDA_THREADS, w, first, weights, bias, out)
-             : ss_launch(gather_kernel<T, false>, ss_blocks(count), SS_CUDA_THREADS, w, first, weights, bias, out);
+  const bool forward = node->operation == SS_OP_CONVOLUTION;
+  const bool relu = forward && (node->attributes.flags & SS_CONVOLUTION_RELU);
+  return ss_launch(forward ? gather_kernel<T, true> : gather_kernel<T, false>, ss_blocks(count), SS_CUDA_THREADS, w,
+                   first, weights, bias, relu, (T *)step->out[0]);
 }
 
 /* x and y are of one type. */

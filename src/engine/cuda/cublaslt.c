@@ -3,7 +3,7 @@
 #include "engine/matmul.h"
 
 #include "engine/choose.h"
-#include "engine/cuda/convert.h"
+#include "engine/cuda/elementwise_ways.h"
 #include "engine/cuda/matmul_ways.h"
 
 #include <cublasLt.h>
@@ -20,6 +20,7 @@ typedef struct cublaslt_state {
   cublasLtMatrixLayout_t a, b, c;
   cublasLtMatmulAlgo_t algorithm;
   size_t a_offset, b_offset, bias_offset, workspace_offset, workspace_bytes;
+  bool relu_after; /* the epilogue does not do it */
 } cublaslt_state;
 
 static ss_status check(cublasStatus_t result, const char *what, const ss_node *node, ss_error *error) {
@@ -81,6 +82,21 @@ static ss_status set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttribute
   return check(cublasLtMatmulDescSetAttribute(operation, name, value, size), "the operation", node, error);
 }
 
+/* What is done with the sums before they are rounded. */
+static ss_status set_epilogue(cublaslt_state *state, const ss_product *p, bool relu, const ss_node *node,
+                              ss_error *error) {
+  const uint32_t epilogue = p->bias ? (relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS)
+                                    : (relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT);
+  SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue, node, error));
+  if (p->bias) {
+    const int32_t type = (int32_t)type_of(p->c.tensor->dtype);
+    const void *aligned = (const void *)(uintptr_t)least_alignment; /* as the bias will be: all that is asked now */
+    SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &type, sizeof type, node, error));
+    SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &aligned, sizeof aligned, node, error));
+  }
+  return SS_OK;
+}
+
 /* Sums and the scale in float32. */
 static ss_status make_operation(cublaslt_state *state, const ss_product *p, const ss_node *node, ss_error *error) {
   const int32_t transpose = CUBLAS_OP_T;
@@ -92,14 +108,6 @@ static ss_status make_operation(cublaslt_state *state, const ss_product *p, cons
   }
   if (is_transposed(&p->a)) {
     SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_TRANSB, &transpose, sizeof transpose, node, error));
-  }
-  if (p->bias) {
-    const uint32_t epilogue = CUBLASLT_EPILOGUE_BIAS;
-    const int32_t type = (int32_t)type_of(p->c.tensor->dtype);
-    const void *aligned = (const void *)(uintptr_t)least_alignment; /* as the bias will be: all that is asked now */
-    SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof epilogue, node, error));
-    SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &type, sizeof type, node, error));
-    SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &aligned, sizeof aligned, node, error));
   }
   return SS_OK;
 }
@@ -152,7 +160,14 @@ static ss_status make_state(const ss_node *node, cublaslt_state *state, bool *fo
   SS_TRY(make_layout(&state->b, &p.b, p.inside, &p, node, error));
   SS_TRY(make_layout(&state->c, &p.c, p.c.tensor->dtype, &p, node, error));
   SS_TRY(make_operation(state, &p, node, error));
-  return choose_algorithm(state, found, node, error);
+  SS_TRY(set_epilogue(state, &p, p.relu, node, error));
+  SS_TRY(choose_algorithm(state, found, node, error));
+  if (!*found && p.relu) {
+    state->relu_after = true;
+    SS_TRY(set_epilogue(state, &p, false, node, error));
+    SS_TRY(choose_algorithm(state, found, node, error));
+  }
+  return SS_OK;
 }
 
 /* *out is NULL where cuBLASLt has no algorithm. */
@@ -233,10 +248,12 @@ ss_status ss_cublaslt_run(const ss_step *step) {
     SS_TRY(set(state->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias, step->node, NULL));
   }
   SS_TRY(check(get_handle(&handle), "its start", step->node, NULL));
-  return check(cublasLtMatmul(handle, state->operation, &p.scale, b, state->b, a, state->a, &zero, step->out[0],
+  SS_TRY(check(cublasLtMatmul(handle, state->operation, &p.scale, b, state->b, a, state->a, &zero, step->out[0],
                               state->c, step->out[0], state->c, &state->algorithm, scratch + state->workspace_offset,
                               state->workspace_bytes, ss_cuda_stream()),
-               "the product", step->node, NULL);
+               "the product", step->node, NULL));
+  const ss_tensor *c_tensor = p.c.tensor;
+  return state->relu_after ? ss_cuda_relu(step->out[0], c_tensor->dtype, ss_shape_count(c_tensor->shape)) : SS_OK;
 }
 
 void ss_cublaslt_release(ss_step *step) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { most_descriptors = 20, most_engines = 128, most_axes = SS_MAX_RANK, tensor_alignment = 16 };
-enum { ID_X = 1, ID_WEIGHT, ID_Y, ID_BIAS, ID_SUM };
+enum { ID_X = 1, ID_WEIGHT, ID_Y, ID_BIAS, ID_SUM, ID_BIASED };
 
 /* An engine that wants more is passed over: the arena holds the most that any step wants. */
 static const int64_t most_scratch = (int64_t)1 << 30;
@@ -23,8 +23,8 @@ struct ss_cudnn_plan {
 
 bool ss_cudnn_problem_equal(const ss_cudnn_problem *a, const ss_cudnn_problem *b) {
   return a->operation == b->operation && a->dtype == b->dtype && a->tf32 == b->tf32 && a->bias == b->bias &&
-         ss_shape_equal(a->x, b->x) && ss_shape_equal(a->y, b->y) && ss_shape_equal(a->weight, b->weight) &&
-         memcmp(a->stride, b->stride, sizeof a->stride) == 0 &&
+         a->relu == b->relu && ss_shape_equal(a->x, b->x) && ss_shape_equal(a->y, b->y) &&
+         ss_shape_equal(a->weight, b->weight) && memcmp(a->stride, b->stride, sizeof a->stride) == 0 &&
          memcmp(a->padding, b->padding, sizeof a->padding) == 0 &&
          memcmp(a->dilation, b->dilation, sizeof a->dilation) == 0;
 }
@@ -202,30 +202,32 @@ static cudnnBackendDescriptor_t make_convolution(recipe *r, cudnnBackendDescript
   return convolution;
 }
 
-static cudnnBackendDescriptor_t make_addition(recipe *r, cudnnBackendDescriptor_t sum, cudnnBackendDescriptor_t bias,
-                                              cudnnBackendDescriptor_t result) {
-  const cudnnPointwiseMode_t mode = CUDNN_POINTWISE_ADD;
+/* Of x and b, or of x alone if b is NULL. */
+static cudnnBackendDescriptor_t make_pointwise(recipe *r, cudnnPointwiseMode_t mode, cudnnBackendDescriptor_t x,
+                                               cudnnBackendDescriptor_t b, cudnnBackendDescriptor_t result) {
   cudnnBackendDescriptor_t kind = make(r, CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
   set(r, kind, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
   set_type(r, kind, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
-  finish(r, kind, "the kind of addition");
-  cudnnBackendDescriptor_t addition = make(r, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-  set_descriptor(r, addition, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, kind);
-  set_descriptor(r, addition, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, sum);
-  set_descriptor(r, addition, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, bias);
-  set_descriptor(r, addition, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result);
-  finish(r, addition, "the addition of the bias");
-  return addition;
+  finish(r, kind, "the kind of what follows");
+  cudnnBackendDescriptor_t pointwise = make(r, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  set_descriptor(r, pointwise, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, kind);
+  set_descriptor(r, pointwise, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
+  if (b) {
+    set_descriptor(r, pointwise, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+  }
+  set_descriptor(r, pointwise, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, result);
+  finish(r, pointwise, mode == CUDNN_POINTWISE_ADD ? "the addition of the bias" : "the ReLU");
+  return pointwise;
 }
 
-/* The convolution, and the addition of the bias behind it. */
+/* The convolution, and the addition of the bias and the ReLU behind it. */
 static cudnnBackendDescriptor_t make_graph(recipe *r) {
   const ss_cudnn_problem *p = r->problem;
   const cudnnDataType_t type = p->dtype == SS_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
   cudnnBackendDescriptor_t x = make_tensor(r, ID_X, p->x, type, false);
   cudnnBackendDescriptor_t weight = make_tensor(r, ID_WEIGHT, p->weight, type, false);
   cudnnBackendDescriptor_t y = make_tensor(r, ID_Y, p->y, type, false);
-  cudnnBackendDescriptor_t operations[2];
+  cudnnBackendDescriptor_t operations[3];
   int64_t count = 0;
   if (p->bias) {
     const int last = p->y.rank - 1;
@@ -233,8 +235,12 @@ static cudnnBackendDescriptor_t make_graph(recipe *r) {
     channels.dims[last] = p->y.dims[last];
     cudnnBackendDescriptor_t bias = make_tensor(r, ID_BIAS, channels, type, false);
     cudnnBackendDescriptor_t sum = make_tensor(r, ID_SUM, p->y, CUDNN_DATA_FLOAT, true);
+    cudnnBackendDescriptor_t biased = p->relu ? make_tensor(r, ID_BIASED, p->y, CUDNN_DATA_FLOAT, true) : y;
     operations[count++] = make_convolution(r, x, weight, sum);
-    operations[count++] = make_addition(r, sum, bias, y);
+    operations[count++] = make_pointwise(r, CUDNN_POINTWISE_ADD, sum, bias, biased);
+    if (p->relu) {
+      operations[count++] = make_pointwise(r, CUDNN_POINTWISE_RELU_FWD, biased, NULL, y);
+    }
   } else {
     operations[count++] = make_convolution(r, x, weight, y);
   }

@@ -11,6 +11,7 @@ typedef struct ss_cudnn_problem {
   ss_dtype dtype;
   bool tf32; /* allowed, of float32 */
   bool bias; /* of CONVOLUTION; added to the sums before they are rounded */
+  bool relu; /* of the sum with the bias, which must be there: cuDNN has engines of its own for the two together */
   ss_shape x, y, weight;
   int64_t stride[3], padding[3], dilation[3]; /* of as many axes as there are */
 } ss_cudnn_problem;

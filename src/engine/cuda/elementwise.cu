@@ -2,7 +2,7 @@
 #include "engine/cuda/unary.cuh"
 #include "engine/cuda/walk.cuh"
 extern "C" {
-#include "engine/cuda/convert.h"
+#include "engine/cuda/elementwise_ways.h"
 }
 
 /* ---- UNARY ---- */
@@ -75,6 +75,15 @@ static ss_status run_unary(const ss_step *step) {
 static ss_status run_unary_backward(const ss_step *step) {
   const ss_tensor *y = step->node->outputs[0];
   SS_WITH_FLOATS(y->dtype, T, return launch_unary_backward<T>(step, ss_shape_count(y->shape)));
+}
+
+template <class T>
+static ss_status launch_relu(T *x, int64_t count) {
+  return ss_launch(unary_kernel<T, SS_UNARY_RELU>, ss_blocks(count), SS_CUDA_THREADS, x, x, count, 0.0f, 0.0f);
+}
+
+ss_status ss_cuda_relu(void *x, ss_dtype dtype, int64_t count) {
+  SS_WITH_FLOATS(dtype, T, return launch_relu((T *)x, count));
 }
 
 SS_CUDA_KERNEL(unary, run_unary);

@@ -57,6 +57,13 @@ __host__ __device__ __forceinline__ bfloat16 ss_narrow<bfloat16>(float value) {
   return result;
 }
 
+/* What a ReLU makes of an element; a NaN stays one. Of what is rounded already, so that a fused node's are the bits of
+ * two. */
+template <class T>
+__device__ static __forceinline__ T ss_rectify(T value) {
+  return ss_widen(value) < 0.0f ? ss_narrow<T>(0.0f) : value;
+}
+
 /* N elements that one thread reads or writes at once. */
 template <class T, int N>
 struct alignas(sizeof(T) * N) ss_pack {

@@ -6,7 +6,7 @@ extern "C" {
 }
 
 template <class Inside, class A, class B, class C>
-__global__ void product_kernel(ss_matrix<A> a, ss_matrix<B> b, float scale, const float *bias, C *c) {
+__global__ void product_kernel(ss_matrix<A> a, ss_matrix<B> b, float scale, const float *bias, bool relu, C *c) {
   const int64_t across = ss_tiles(b.columns), tiles = ss_tiles(a.rows) * across;
   const int64_t batch = blockIdx.x / tiles, tile = blockIdx.x % tiles;
   const int64_t row = tile / across * SS_CUDA_TILE, column = tile % across * SS_CUDA_TILE;
@@ -15,8 +15,8 @@ __global__ void product_kernel(ss_matrix<A> a, ss_matrix<B> b, float scale, cons
   const float sum = ss_tile_product<Inside>(a, b, row, column);
   const int64_t own_row = row + threadIdx.y, own_column = column + threadIdx.x;
   if (own_row < a.rows && own_column < b.columns) {
-    c[(batch * a.rows + own_row) * b.columns + own_column] =
-        ss_narrow<C>(scale * sum + (bias ? bias[own_column] : 0.0f));
+    const C rounded = ss_narrow<C>(scale * sum + (bias ? bias[own_column] : 0.0f));
+    c[(batch * a.rows + own_row) * b.columns + own_column] = relu ? ss_rectify(rounded) : rounded;
   }
 }
 
@@ -30,7 +30,8 @@ static ss_status launch_product(const ss_step *step, const ss_product &p) {
   const int64_t tiles = p.batch * ss_tiles(p.c.rows) * ss_tiles(p.c.columns);
   const float *bias = p.bias ? (const float *)step->in[2] : NULL;
   return ss_launch(product_kernel<Inside, A, B, C>, dim3((unsigned)tiles), dim3(SS_CUDA_TILE, SS_CUDA_TILE),
-                   matrix_of<A>(p.a, step->in[0]), matrix_of<B>(p.b, step->in[1]), p.scale, bias, (C *)step->out[0]);
+                   matrix_of<A>(p.a, step->in[0]), matrix_of<B>(p.b, step->in[1]), p.scale, bias, p.relu,
+                   (C *)step->out[0]);
 }
 
 template <class C>
