@@ -25,7 +25,7 @@ static void record(placed *p) {
   ss_tensor *x = ss_graph_input(graph, "x", SS_F32, ss_shape_of(4, 8, 8, 3));
   ss_tensor *labels = ss_graph_input(graph, "labels", SS_I32, ss_shape_of(4));
   for (int i = 0; i < 3; i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "block%d", i);
     ss_graph_push_scope(graph, name);
     ss_tensor *y = ss_batch_norm(graph, ss_convolution2d(graph, x, 16, &window, "conv"), NULL, "bn");
