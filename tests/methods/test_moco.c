@@ -1,6 +1,8 @@
 /* MoCo: its queue, what it compares, what it refuses. The loss itself is tested with the engine's, against lightly. */
 #include "support.h"
 
+#include "base/random.h"
+
 #include "methods/queue.h"
 
 #include <math.h>
@@ -109,6 +111,37 @@ static void symmetric_compares_both_ways(void **state) {
   support_release(&task);
 }
 
+/* Each picture's two views are the same, and the momentum encoder is another network: it has no say. */
+static void the_score_is_of_the_encoder_alone(void **state) {
+  (void)state;
+  enum { batch = 4 };
+  support_task task;
+  support_configure(&task, "moco", 32, batch, "queue=12");
+  ss_parameters *parameters = ss_parameters_new(1);
+  ss_graph *graph = ss_graph_new(parameters, &(ss_graph_options){.compute = SS_F32});
+  ss_build build = {.task = &task.task, .graph = graph, .batch = batch};
+  build.inputs[0] = ss_graph_input(graph, "views", SS_F32, ss_shape_of(2 * batch, 32, 32, 3));
+  task.task.method->loss(&build);
+  ss_tensor *score = ss_graph_keep(graph, build.score);
+  ss_plan *plan = NULL;
+  ss_error error = {{0}};
+  if (ss_plan_new(graph, &(ss_plan_options){.threads = 1}, &plan, &error) != SS_OK) {
+    fail_msg("%s", error.message);
+  }
+  float *views = ss_plan_data(plan, build.inputs[0]);
+  const int64_t half = batch * support_view_count(&task, 0);
+  ss_random random = ss_random_stream(1, SS_RANDOM_METHOD, 0, 0, 0);
+  for (int64_t i = 0; i < half; i++) {
+    views[i] = views[half + i] = ss_random_normal(&random);
+  }
+  assert_int_equal(ss_plan_run(plan, 0, &error), SS_OK);
+  assert_true(*(const float *)ss_plan_data(plan, score) == 1.0f);
+  ss_plan_free(plan);
+  ss_graph_free(graph);
+  ss_parameters_free(parameters);
+  support_release(&task);
+}
+
 static void expect_usage(int batch, const char *pairs, const char *text) {
   const ss_method *moco = NULL;
   ss_settings *settings = NULL;
@@ -133,9 +166,11 @@ static void what_cannot_be_is_refused(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(new_keys_take_the_oldest_places),
-      cmocka_unit_test(the_loss_is_of_the_queue_and_not_of_the_batch), cmocka_unit_test(each_part_has_norms_of_its_own),
-      cmocka_unit_test(symmetric_compares_both_ways), cmocka_unit_test(what_cannot_be_is_refused)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(new_keys_take_the_oldest_places),
+                                     cmocka_unit_test(the_loss_is_of_the_queue_and_not_of_the_batch),
+                                     cmocka_unit_test(each_part_has_norms_of_its_own),
+                                     cmocka_unit_test(symmetric_compares_both_ways),
+                                     cmocka_unit_test(the_score_is_of_the_encoder_alone),
+                                     cmocka_unit_test(what_cannot_be_is_refused)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

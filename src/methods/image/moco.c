@@ -69,12 +69,14 @@ static ss_tensor *encode(ss_build *build, ss_tensor *x, int parts) {
 }
 
 /* Algorithm 1: queries by the encoder, keys by the momentum encoder from a shuffled batch, the queue's keys as
- * negatives, InfoNCE (equation 1). With symmetric=1 both views take both parts: (2N, ...) in place of (N, ...). */
+ * negatives, InfoNCE (equation 1). With symmetric=1 both views take both parts: (2N, ...) in place of (N, ...). So they
+ * do where the score is measured: of two encoders each makes all its own embeddings more alike than a pair of views. */
 static void loss(ss_build *build) {
   ss_graph *graph = build->graph;
   const ss_settings *settings = build->task->settings;
-  const bool symmetric = ss_settings_bool(settings, "symmetric");
-  const int parts = ss_graph_is_training(graph) ? (int)ss_settings_int(settings, "shuffle_parts") : 1;
+  const bool training = ss_graph_is_training(graph);
+  const bool symmetric = ss_settings_bool(settings, "symmetric") || !training;
+  const int parts = training ? (int)ss_settings_int(settings, "shuffle_parts") : 1;
   const int views = symmetric ? 2 : 1; /* each view has norms of its own */
   ss_tensor *both = build->inputs[0];
   ss_tensor *q = encode(build, symmetric ? both : ss_first_views(graph, both), parts * views);
