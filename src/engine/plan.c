@@ -60,7 +60,7 @@ static ss_status prepare_steps(ss_plan *plan, ss_ways *ways, ss_error *error) {
 
 /* What each step wants of it, in order; to be freed. */
 static ss_status list_scratch(const ss_plan *plan, size_t **out, ss_error *error) {
-  SS_TRY(ss_alloc((void **)out, plan->step_count ? plan->step_count : 1, sizeof **out, "the plan", error));
+  SS_TRY(ss_alloc((void **)out, plan->step_count, sizeof **out, "the plan", error));
   for (size_t i = 0; i < plan->step_count; i++) {
     (*out)[i] = plan->steps[i].scratch_bytes;
   }

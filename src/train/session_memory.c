@@ -1,8 +1,6 @@
 /* The largest batch for which a device has the memory, where the one that was asked for is too large. */
 #include "train/session.h"
 
-#include <stdlib.h>
-
 enum { most_tries = 12 };
 
 /* Adds what the plan of one graph takes. */
