@@ -32,16 +32,6 @@ double support_difference(const float *a, const float *b, int64_t count) {
 
 /* ---- plans ---- */
 
-const ss_device *support_gpu(void) {
-  const ss_device *device = NULL;
-  ss_error error = {{0}};
-  if (ss_device_open("cuda", &device, &error) != SS_OK) {
-    print_message("skipped: %s\n", error.message);
-    skip();
-  }
-  return device;
-}
-
 static ss_plan *plan_on(ss_graph *graph, const ss_device *device, int threads) {
   ss_error error = {{0}};
   if (ss_graph_status(graph, &error) != SS_OK) {

@@ -12,6 +12,7 @@
 #include "engine/graph.h"
 #include "engine/operations.h"
 #include "engine/plan.h"
+#include "support_gpu.h"
 
 #define SUPPORT_MAX_INPUTS 4
 
@@ -66,9 +67,6 @@ double support_difference(const float *a, const float *b, int64_t count);
 
 /* The case cannot be recorded: the graph's status is not SS_OK and its message contains `text`. */
 void support_expect_mistake(const support_case *test, const char *text);
-
-/* The GPU; where the build or the machine has none, the test is skipped and says why. */
-const ss_device *support_gpu(void);
 
 /* A plan of the graph for two threads (or `threads`); fails the test with the graph's message if there is none. */
 ss_plan *support_plan(ss_graph *graph);

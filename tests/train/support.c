@@ -142,16 +142,6 @@ ss_status support_train(ss_config *config, const char *out, bool resume, int64_t
   return status;
 }
 
-const ss_device *support_gpu(void) {
-  const ss_device *device = NULL;
-  ss_error error = {{0}};
-  if (ss_device_open("cuda", &device, &error) != SS_OK) {
-    print_message("skipped: %s\n", error.message);
-    skip();
-  }
-  return device;
-}
-
 void support_same_file(const char *a, const char *b, const char *name) {
   char *paths[2] = {support_path(a, name), support_path(b, name)};
   char *bytes[2] = {NULL, NULL};

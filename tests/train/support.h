@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "engine/device.h"
+#include "../engine/support_gpu.h"
 #include "train/trainer.h"
 
 /* A temporary folder; removed with everything in it by support_remove. The string is the caller's to free. */
@@ -35,9 +35,6 @@ ss_config *support_config(const char *method, const char *data, ...);
 /* Trains and returns the status; the message is in *error. */
 ss_status support_train(ss_config *config, const char *out, bool resume, int64_t stop_after, ss_train_result *result,
                         ss_error *error);
-
-/* The GPU; where the build or the machine has none, the test is skipped and says why. */
-const ss_device *support_gpu(void);
 
 /* Fails the test unless the files NAME of both folders are the same bytes. */
 void support_same_file(const char *a, const char *b, const char *name);
